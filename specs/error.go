@@ -50,7 +50,7 @@ func (e *Error) Error() string {
 		step = e.Step
 	}
 	if e.Field != "" {
-		step = strings.TrimSpace(step + " (" + e.Field + ")")
+		step = strings.TrimSpace(step + " (" + quote(e.Field) + ")")
 	}
 	if step != "" {
 		parts = append(parts, step)
@@ -91,7 +91,7 @@ func (e *Error) Unwrap() []error {
 	return out
 }
 
-// quote keeps an error on its one line: a path with a newline or another
+// quote keeps an error on its one line: a path or field with a newline or another
 // control byte in it is quoted, any other is shown as it is.
 func quote(s string) string {
 	for i := 0; i < len(s); i++ {

@@ -160,10 +160,10 @@ func KnownMountOptions() []string {
 	return names
 }
 
-// IsBind says whether m is a bind mount: by its options alone (config.md,
-// Mounts); type "bind" is what runc also takes for one.
+// IsBind says whether m is a bind mount, which its options alone decide
+// (config.md, Mounts).
 func IsBind(m *rspec.Mount) bool {
-	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+	return slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
 // ParseMountOptions sorts the options of one mount by what they mean. An

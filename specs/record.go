@@ -36,6 +36,8 @@ type Record struct {
 	SeccompListenerPath     string                  `json:"seccompListenerPath,omitempty"`
 	SeccompListenerMetadata string                  `json:"seccompListenerMetadata,omitempty"`
 	SeccompFlags            []string                `json:"seccompFlags,omitempty"`
+
+	AfterGate []AfterGate `json:"afterGate,omitempty"`
 }
 
 // RecordVersion is the format that this stave writes.
@@ -46,3 +48,15 @@ const (
 	PhaseCreating = "creating"
 	PhaseCreated  = "created"
 )
+
+// AfterGate is what start needs to explain a failure that happens in the
+// container's process after the runtime that compiled its plan has gone.
+type AfterGate struct {
+	Op      int    `json:"op"` // index among the child's operations
+	N       int    `json:"n"`  // of the step, from 1
+	Of      int    `json:"of"`
+	Step    string `json:"step"`
+	Field   string `json:"field,omitempty"`
+	Syscall string `json:"syscall"`
+	Path    string `json:"path,omitempty"`
+}

@@ -18,11 +18,17 @@ import (
 // in dir, not imported: a record that has changed must not keep the generator
 // from compiling.
 func Source(dir string) ([]byte, error) {
-	record, err := recordType(dir)
+	ours, err := recordTypes(dir)
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{record: record, decode: map[reflect.Type]bool{}, encode: map[reflect.Type]bool{}}
+	var record reflect.Type
+	for t, name := range ours {
+		if name == "Record" {
+			record = t
+		}
+	}
+	g := &generator{ours: ours, decode: map[reflect.Type]bool{}, encode: map[reflect.Type]bool{}}
 	g.public(reflect.TypeFor[rspec.Spec](), "Decode", "AppendSpec", "config.json")
 	g.public(reflect.TypeFor[rspec.Process](), "DecodeProcess", "AppendProcess", "a process document")
 	g.public(reflect.TypeFor[rspec.LinuxResources](), "DecodeResources", "AppendResources", "a resources document")
@@ -43,8 +49,8 @@ func Source(dir string) ([]byte, error) {
 
 type generator struct {
 	out            bytes.Buffer
-	record         reflect.Type
-	queue          []func() // functions still to write
+	ours           map[reflect.Type]string // the types of record.go
+	queue          []func()                // functions still to write
 	decode, encode map[reflect.Type]bool
 }
 
@@ -61,8 +67,8 @@ func absent(t reflect.Type) bool {
 // typeName is how package specs writes a type.
 func (g *generator) typeName(t reflect.Type) string {
 	switch {
-	case t == g.record:
-		return "Record"
+	case g.ours[t] != "":
+		return g.ours[t]
 	case strings.HasSuffix(t.PkgPath(), "/features"):
 		return "features." + t.Name()
 	case t.PkgPath() != "":
