@@ -352,7 +352,7 @@ func decodeRecord(d *decoder, v *Record) {
 		case "seccompFlags":
 			decodeSlice(d, &v.SeccompFlags, decodeString)
 		case "afterGate":
-			decodeSlice(d, &v.AfterGate, decodeAfterGate)
+			decodeSlice(d, &v.AfterGate, decodeString)
 		default:
 			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,afterGate")
 		}
@@ -427,7 +427,7 @@ func appendRecord(b []byte, v *Record) []byte {
 		b = appendSlice(appendKey(b, "seccompFlags"), v.SeccompFlags, appendText)
 	}
 	if len(v.AfterGate) > 0 {
-		b = appendSlice(appendKey(b, "afterGate"), v.AfterGate, appendAfterGate)
+		b = appendSlice(appendKey(b, "afterGate"), v.AfterGate, appendText)
 	}
 	return append(b, '}')
 }
@@ -1345,33 +1345,6 @@ func decodeLinuxPersonality(d *decoder, v *rspec.LinuxPersonality) {
 	}
 }
 
-func decodeAfterGate(d *decoder, v *AfterGate) {
-	if !d.object() {
-		return
-	}
-	*v = AfterGate{}
-	for d.member() {
-		switch d.key {
-		case "op":
-			decodeInt(d, &v.Op)
-		case "n":
-			decodeInt(d, &v.N)
-		case "of":
-			decodeInt(d, &v.Of)
-		case "step":
-			decodeString(d, &v.Step)
-		case "field":
-			decodeString(d, &v.Field)
-		case "syscall":
-			decodeString(d, &v.Syscall)
-		case "path":
-			decodeString(d, &v.Path)
-		default:
-			d.other("op,n,of,step,field,syscall,path")
-		}
-	}
-}
-
 func appendLinuxNamespace(b []byte, v *rspec.LinuxNamespace) []byte {
 	b = append(b, '{')
 	b = appendText(appendKey(b, "type"), &v.Type)
@@ -1394,22 +1367,6 @@ func appendLinuxPersonality(b []byte, v *rspec.LinuxPersonality) []byte {
 	b = appendText(appendKey(b, "domain"), &v.Domain)
 	if len(v.Flags) > 0 {
 		b = appendSlice(appendKey(b, "flags"), v.Flags, appendText)
-	}
-	return append(b, '}')
-}
-
-func appendAfterGate(b []byte, v *AfterGate) []byte {
-	b = append(b, '{')
-	b = appendInt(appendKey(b, "op"), &v.Op)
-	b = appendInt(appendKey(b, "n"), &v.N)
-	b = appendInt(appendKey(b, "of"), &v.Of)
-	b = appendText(appendKey(b, "step"), &v.Step)
-	if v.Field != "" {
-		b = appendText(appendKey(b, "field"), &v.Field)
-	}
-	b = appendText(appendKey(b, "syscall"), &v.Syscall)
-	if v.Path != "" {
-		b = appendText(appendKey(b, "path"), &v.Path)
 	}
 	return append(b, '}')
 }

@@ -37,7 +37,11 @@ type Record struct {
 	SeccompListenerMetadata string                  `json:"seccompListenerMetadata,omitempty"`
 	SeccompFlags            []string                `json:"seccompFlags,omitempty"`
 
-	AfterGate []AfterGate `json:"afterGate,omitempty"`
+	// AfterGate is what start needs to explain a failure in the container's
+	// process after the runtime that compiled its plan has gone: a line for
+	// each of the child's last operations, its index, step number, steps in
+	// all, step, field, system call and path between tabs.
+	AfterGate []string `json:"afterGate,omitempty"`
 }
 
 // RecordVersion is the format that this stave writes.
@@ -48,15 +52,3 @@ const (
 	PhaseCreating = "creating"
 	PhaseCreated  = "created"
 )
-
-// AfterGate is what start needs to explain a failure that happens in the
-// container's process after the runtime that compiled its plan has gone.
-type AfterGate struct {
-	Op      int    `json:"op"` // index among the child's operations
-	N       int    `json:"n"`  // of the step, from 1
-	Of      int    `json:"of"`
-	Step    string `json:"step"`
-	Field   string `json:"field,omitempty"`
-	Syscall string `json:"syscall"`
-	Path    string `json:"path,omitempty"`
-}
