@@ -90,3 +90,28 @@ func anyCgroup(t *testing.T) string {
 	Lacks(t, "a cgroup hierarchy")
 	return ""
 }
+
+// A mount that was left in a directory of ours keeps its files.
+func TestRemoveTreeSparesMounts(t *testing.T) {
+	Begin(t)
+	NeedRoot(t)
+	canary, dir := Dir(t), Dir(t)
+	file := filepath.Join(canary, "keep")
+	Must(t, os.WriteFile(file, []byte("x"), 0o600))
+	point := filepath.Join(dir, "a b")
+	Must(t, os.Mkdir(point, 0o755))
+	for range 2 { // stacked
+		if res := Do(t, "mount", "--bind", canary, point); res.Code != 0 {
+			t.Fatal(res)
+		}
+	}
+	if err := RemoveTree(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("removed through a bind mount: %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("still there")
+	}
+}

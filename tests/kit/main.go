@@ -71,7 +71,7 @@ func run(m *testing.M) int {
 	code := m.Run()
 	killStrays()
 	stop()
-	if err := os.RemoveAll(work); err != nil {
+	if err := RemoveTree(work); err != nil {
 		fmt.Fprintln(os.Stderr, "kit: left behind:", err)
 		code = max(code, 1)
 	}
