@@ -62,6 +62,17 @@ func noNUL(field, s string) error {
 	return nil
 }
 
+// noNULs is noNUL for each of a list. Lists are long and places cost memory:
+// one is made only for what is wrong.
+func noNULs(field string, list []string) error {
+	for i, s := range list {
+		if strings.IndexByte(s, 0) >= 0 {
+			return noNUL(at(field, i), s)
+		}
+	}
+	return nil
+}
+
 // oneLine is for what is written to a kernel file or into a label.
 func oneLine(field, s string) error {
 	if strings.ContainsAny(s, "\x00\n\r") {
@@ -244,10 +255,8 @@ func checkHook(hook *rspec.Hook, field string) error {
 	if err := absolutePath(sub(field, "path"), hook.Path); err != nil {
 		return err
 	}
-	for i, arg := range hook.Args {
-		if err := noNUL(at(sub(field, "args"), i), arg); err != nil {
-			return err
-		}
+	if err := noNULs(sub(field, "args"), hook.Args); err != nil {
+		return err
 	}
 	if err := checkEnv(hook.Env, sub(field, "env")); err != nil {
 		return err

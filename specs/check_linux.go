@@ -51,7 +51,8 @@ func (c *checker) namespaces() error {
 }
 
 // mappings belong to a user namespace that is new: one that is joined has its
-// own already, and uid_map can be written only once.
+// own already, and uid_map can be written only once. Whether they are the same
+// ones, the kernel must be asked.
 func (c *checker) mappings() error {
 	for _, m := range []struct {
 		field    string
@@ -61,7 +62,8 @@ func (c *checker) mappings() error {
 		case given && !c.has(rspec.UserNamespace):
 			return invalid(m.field, "needs a user namespace", `add {"type":"user"} to /linux/namespaces`)
 		case given && !c.creates(rspec.UserNamespace):
-			return invalid(m.field, "the user namespace is joined by its path and has its mappings already", "give a path or mappings")
+			// containerd and CRI-O give both, and always the same.
+			c.warn(m.field, "the user namespace is joined by its path and must have these mappings already")
 		case !given && c.creates(rspec.UserNamespace):
 			return invalid(m.field, "missing: a new user namespace needs it", "")
 		}
@@ -97,12 +99,23 @@ func (c *checker) devices() error {
 		if err := checkDevice(&d, field); err != nil {
 			return err
 		}
-		if j, ok := seen[path.Clean(d.Path)]; ok {
-			return invalid(sub(field, "path"), quote(d.Path)+" is the path of "+at("/linux/devices", j)+" too", "")
+		// Two device plugins may well hand out the same device.
+		if j, ok := seen[path.Clean(d.Path)]; ok && !sameDevice(&d, &c.linux.Devices[j]) {
+			return invalid(sub(field, "path"), quote(d.Path)+" is another device in "+at("/linux/devices", j), "")
 		}
 		seen[path.Clean(d.Path)] = i
 	}
 	return nil
+}
+
+func sameDevice(a, b *rspec.LinuxDevice) bool {
+	kind := func(d *rspec.LinuxDevice) string {
+		if d.Type == "u" { // mknod(1): the same as c
+			return "c"
+		}
+		return d.Type
+	}
+	return kind(a) == kind(b) && (a.Type == "p" || a.Major == b.Major && a.Minor == b.Minor)
 }
 
 // A device number has 12 bits of major and 20 of minor, see makedev(3) and

@@ -85,8 +85,6 @@ func (c *checker) mountMappings(m *rspec.Mount, opts *MountOptions, field string
 	case (opts.IDMap || opts.RIDMap) && !uids && !c.has(rspec.UserNamespace):
 		return invalid(sub(field, "options"), "idmap needs mappings, of the mount or of the container's user namespace",
 			"add uidMappings and gidMappings to the mount")
-	case opts.RIDMap && opts.Bind && !opts.Rec:
-		return invalid(sub(field, "options"), "ridmap maps a tree, and bind takes one mount of it", `use "rbind" or "idmap"`)
 	case uids && opts.Remount:
 		return invalid(sub(field, "uidMappings"), "a mount can be mapped only when it is made", "")
 	}

@@ -50,10 +50,8 @@ func CheckProcess(p *rspec.Process, field string) (warnings []string, err error)
 	if p.Args[0] == "" {
 		return nil, invalid(at(sub(field, "args"), 0), "the program's name is empty", "")
 	}
-	for i, arg := range p.Args {
-		if err := noNUL(at(sub(field, "args"), i), arg); err != nil {
-			return nil, err
-		}
+	if err := noNULs(sub(field, "args"), p.Args); err != nil {
+		return nil, err
 	}
 	for _, check := range []func(*rspec.Process, string) error{
 		checkPlace, checkUser, checkRlimits, checkPriorities, checkProcessLabels,
@@ -84,10 +82,10 @@ func checkPlace(p *rspec.Process, field string) error {
 }
 
 func checkEnv(env []string, field string) error {
+	if err := noNULs(field, env); err != nil {
+		return err
+	}
 	for i, entry := range env {
-		if err := noNUL(at(field, i), entry); err != nil {
-			return err
-		}
 		if strings.IndexByte(entry, '=') <= 0 {
 			return invalid(at(field, i), strconv.Quote(entry)+" is not NAME=VALUE", "")
 		}

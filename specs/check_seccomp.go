@@ -95,13 +95,11 @@ func checkSyscall(call *rspec.LinuxSyscall, field string) error {
 	if len(call.Names) == 0 {
 		return invalid(sub(field, "names"), "missing: at least one is required", "")
 	}
-	for i, name := range call.Names {
-		if name == "" {
-			return invalid(at(sub(field, "names"), i), "an empty name", "")
-		}
-		if err := noNUL(at(sub(field, "names"), i), name); err != nil {
-			return err
-		}
+	if i := slices.Index(call.Names, ""); i >= 0 {
+		return invalid(at(sub(field, "names"), i), "an empty name", "")
+	}
+	if err := noNULs(sub(field, "names"), call.Names); err != nil {
+		return err
 	}
 	if err := oneOf(sub(field, "action"), call.Action, SeccompActions()...); err != nil {
 		return err

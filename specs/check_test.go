@@ -90,6 +90,44 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
+func TestCheckAcceptsTheSameDeviceTwice(t *testing.T) {
+	s := full()
+	s.Linux.Devices = append(s.Linux.Devices, s.Linux.Devices...)
+	if _, err := Check(s, "/bundle"); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzCheck looks for a configuration that Check cannot stand, and for an
+// error that does not say what it must.
+func FuzzCheck(f *testing.F) {
+	f.Add(AppendSpec(nil, full()))
+	f.Add(AppendSpec(nil, example(true)))
+	for _, bad := range badConfigs {
+		s := full()
+		bad.mutate(s)
+		f.Add(AppendSpec(nil, s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Decode(data)
+		if err != nil {
+			return
+		}
+		_, err = Check(s, "/bundle")
+		_, again := Check(s, "/bundle")
+		if err == nil && again == nil {
+			return
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Field == "" || e.Problem == "" || e.Kind == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%#v", err)
+		}
+		if again == nil || err.Error() != again.Error() {
+			t.Errorf("%v, and then %v", err, again)
+		}
+	})
+}
+
 func TestCheckWarns(t *testing.T) {
 	for want, mutate := range map[string]func(s *rspec.Spec){
 		"/ociVersion: version 1.9.0 is newer":                               func(s *rspec.Spec) { s.Version = "1.9.0" },
@@ -98,6 +136,10 @@ func TestCheckWarns(t *testing.T) {
 		"/process/capabilities/effective/0: CAP_BPF is not among the permi": func(s *rspec.Spec) { s.Process.Capabilities.Effective = []string{"CAP_BPF"} },
 		"/process/capabilities/ambient/0: CAP_KILL is not among":            func(s *rspec.Spec) { s.Process.Capabilities.Ambient = []string{"CAP_KILL"} },
 		"/process/commandLine: for Windows only":                            func(s *rspec.Spec) { s.Process.CommandLine = "x" },
+		"/linux/gidMappings: the user namespace is joined": func(s *rspec.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, rspec.LinuxNamespace{Type: "user", Path: "/proc/1/ns/user"})
+			s.Linux.GIDMappings = []rspec.LinuxIDMapping{{Size: 1}}
+		},
 		"/mounts: without a mount namespace": func(s *rspec.Spec) {
 			s.Linux.Namespaces = s.Linux.Namespaces[:4]
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
@@ -195,7 +237,6 @@ var badConfigs = []struct {
 	{"/mounts/7/options", "exclude each other", func(s *rspec.Spec) { s.Mounts[7].Options = []string{"bind", "src-nofollow", "copy-symlink"} }},
 	{"/mounts/7/source", "missing", func(s *rspec.Spec) { s.Mounts[7].Source = "" }},
 	{"/mounts/7/options", "no filesystem options", func(s *rspec.Spec) { s.Mounts[7].Options = []string{"bind", "size=5"} }},
-	{"/mounts/7/options", "ridmap maps a tree", func(s *rspec.Spec) { s.Mounts[7].Options = []string{"bind", "ridmap"} }},
 	{"/mounts/7/gidMappings", "missing", func(s *rspec.Spec) { s.Mounts[7].GIDMappings = nil }},
 	{"/mounts/7/uidMappings", "missing", func(s *rspec.Spec) { s.Mounts[7].UIDMappings = nil }},
 	{"/mounts/7/uidMappings/1/containerID", "overlap", func(s *rspec.Spec) { s.Mounts[7].UIDMappings[1].ContainerID = 999 }},
@@ -216,7 +257,7 @@ var badConfigs = []struct {
 	{"/linux/namespaces/1/type", "a second pid namespace", func(s *rspec.Spec) { s.Linux.Namespaces[1].Type = "pid" }},
 	{"/linux/namespaces/0/path", "absolute", func(s *rspec.Spec) { s.Linux.Namespaces[0].Path = "x" }},
 	{"/linux/uidMappings", "needs a user namespace", func(s *rspec.Spec) { without(s, "user") }},
-	{"/linux/uidMappings", "joined by its path", func(s *rspec.Spec) { s.Linux.Namespaces[6].Path = "/proc/1/ns/user" }},
+	{"/linux/uidMappings/0/size", "at least one", func(s *rspec.Spec) { s.Linux.UIDMappings[0].Size = 0 }},
 	{"/linux/gidMappings", "missing", func(s *rspec.Spec) { s.Linux.GIDMappings = nil }},
 	{"/linux/uidMappings/1/hostID", "overlap", func(s *rspec.Spec) { s.Linux.UIDMappings[1].HostID = 1999 }},
 	{"/linux/uidMappings/1/hostID", "go past", func(s *rspec.Spec) { s.Linux.UIDMappings[1].HostID = 4294967295 }},
@@ -227,7 +268,7 @@ var badConfigs = []struct {
 	{"/linux/devices/0/path", "absolute", func(s *rspec.Spec) { s.Linux.Devices[0].Path = "dev/fuse" }},
 	{"/linux/devices/0/path", "must name a file", func(s *rspec.Spec) { s.Linux.Devices[0].Path = "/dev/../x" }},
 	{"/linux/devices/0/path", "must name a file", func(s *rspec.Spec) { s.Linux.Devices[0].Path = "//" }},
-	{"/linux/devices/1/path", "path of /linux/devices/0", func(s *rspec.Spec) { s.Linux.Devices[1].Path = "/dev//fuse" }},
+	{"/linux/devices/1/path", "another device in /linux/devices/0", func(s *rspec.Spec) { s.Linux.Devices[1].Path = "/dev//fuse" }},
 	{"/linux/devices/0/type", "not known", func(s *rspec.Spec) { s.Linux.Devices[0].Type = "a" }},
 	{"/linux/devices/0/major", "missing", func(s *rspec.Spec) { s.Linux.Devices[0].Major, s.Linux.Devices[0].Minor = 0, 0 }},
 	{"/linux/devices/0/major", "0 to 4095", func(s *rspec.Spec) { s.Linux.Devices[0].Major = 4096 }},
