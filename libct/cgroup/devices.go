@@ -125,27 +125,35 @@ func (set *DeviceRules) add(r DeviceRule) {
 	set.Rules = append(set.Rules, r)
 }
 
-// remove takes an exception back. It fails for a hole in a wider exception:
-// the v1 kernel ignores such a request in silence.
+// remove takes access back from every exception that r covers. It fails for a
+// hole in a wider exception, which the v1 kernel ignores in silence; so it
+// does a rule that covers narrower exceptions, but that can be spelled out.
 func (set *DeviceRules) remove(r DeviceRule) bool {
-	for i := 0; i < len(set.Rules); i++ {
-		o := &set.Rules[i]
-		if o.Type != r.Type || o.Access&r.Access == 0 {
-			continue
-		}
-		if o.Major == r.Major && o.Minor == r.Minor {
-			if o.Access &^= r.Access; o.Access == 0 {
-				set.Rules = append(set.Rules[:i], set.Rules[i+1:]...)
-				i--
+	keep := set.Rules[:0]
+	for _, o := range set.Rules {
+		if o.Type == r.Type && o.Access&r.Access != 0 {
+			switch {
+			case covers(r, o):
+				o.Access &^= r.Access
+			case overlaps(o, r):
+				return false
 			}
-		} else if wild(o.Major, r.Major) && wild(o.Minor, r.Minor) {
-			return false
+		}
+		if o.Access != 0 {
+			keep = append(keep, o)
 		}
 	}
+	set.Rules = keep
 	return true
 }
 
-func wild(wide, n int64) bool { return wide == -1 || wide == n }
+func covers(wide, r DeviceRule) bool {
+	return (wide.Major == -1 || wide.Major == r.Major) && (wide.Minor == -1 || wide.Minor == r.Minor)
+}
+
+func overlaps(a, b DeviceRule) bool {
+	return (a.Major == -1 || b.Major == -1 || a.Major == b.Major) && (a.Minor == -1 || b.Minor == -1 || a.Minor == b.Minor)
+}
 
 func accessBits(access string) (bits uint8, ok bool) {
 	for i := range len(access) {

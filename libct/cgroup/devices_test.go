@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unsafe"
@@ -130,5 +131,58 @@ func TestDeviceProgram(t *testing.T) {
 		if set := rules(t, empty, Options{}); set.Allow || len(set.Rules) != 11 {
 			t.Errorf("%s: %+v", empty, set)
 		}
+	}
+}
+
+// Whatever list is accepted, the program says for every device and kind of
+// access what going through the list by hand says.
+func TestDeviceOrder(t *testing.T) {
+	accepted := 0
+	for seed := range uint64(5000) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		number := func() *int64 {
+			n := rnd.Int64N(3) + 99
+			if n == 99 {
+				return nil
+			}
+			return &n
+		}
+		var list []rspec.LinuxDeviceCgroup
+		for range rnd.IntN(6) {
+			d := rspec.LinuxDeviceCgroup{Allow: rnd.IntN(2) == 0, Type: []string{"", "b", "c", "c", "c"}[rnd.IntN(5)], Access: []string{"r", "w", "rw", "rwm"}[rnd.IntN(4)]}
+			if d.Type != "" {
+				d.Major, d.Minor = number(), number()
+			}
+			list = append(list, d)
+		}
+		set, err := Devices(&rspec.LinuxResources{Devices: list}, Options{})
+		if err != nil {
+			continue
+		}
+		accepted++
+		program := set.Program()
+		for _, typ := range []uint32{devBlock, devChar} {
+			for major := int64(100); major < 102; major++ {
+				for minor := int64(100); minor < 102; minor++ {
+					for bit, letter := range map[uint32]string{accRead: "r", accWrite: "w"} {
+						want := false
+						for _, d := range list {
+							switch {
+							case d.Type == "":
+								want = d.Allow
+							case (d.Type == "b") == (typ == devBlock) && (d.Major == nil || *d.Major == major) && (d.Minor == nil || *d.Minor == minor) && strings.Contains(d.Access, letter):
+								want = d.Allow
+							}
+						}
+						if got, ok := run(program, typ, bit, uint32(major), uint32(minor)); !ok || got != want {
+							t.Fatalf("seed %d, type %d %d:%d %s: %v, want %v\n%+v", seed, typ, major, minor, letter, got, want, set)
+						}
+					}
+				}
+			}
+		}
+	}
+	if accepted < 1000 {
+		t.Error("only ", accepted, " lists were accepted")
 	}
 }

@@ -139,11 +139,7 @@ func CpusetInherit(dirs []Dir, res *rspec.LinuxResources) ([]Write, error) {
 		return nil, nil
 	}
 	top := Dir{Path: d.H.Mount, H: d.H}
-	cpus, mems, err := top.cpuset()
-	if err != nil {
-		return nil, err
-	}
-	clone, err := top.read("cgroup.clone_children")
+	cpus, mems, clone, err := top.cpuset()
 	if err != nil {
 		return nil, err
 	}
@@ -153,18 +149,17 @@ func CpusetInherit(dirs []Dir, res *rspec.LinuxResources) ([]Write, error) {
 		here := Dir{Path: path, H: d.H}
 		var c, m string
 		if there {
-			switch c, m, err = here.cpuset(); {
+			var mode string
+			switch c, m, mode, err = here.cpuset(); {
 			case gone(err):
 				there = false
 			case err != nil:
 				return nil, err
 			default:
-				if clone, err = here.read("cgroup.clone_children"); err != nil {
-					return nil, err
-				}
+				clone = mode
 			}
 		}
-		if !there && strings.TrimSpace(clone) == "1" {
+		if !there && clone == "1" {
 			break // mkdir(2) copies, all the way down
 		}
 		add := func(file, have, value string, own bool) string {
@@ -184,16 +179,24 @@ func CpusetInherit(dirs []Dir, res *rspec.LinuxResources) ([]Write, error) {
 	return out, nil
 }
 
-func (d Dir) cpuset() (cpus, mems string, err error) {
+func (d Dir) cpuset() (cpus, mems, clone string, err error) {
 	fd, err := d.openDir()
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	defer unix.Close(fd)
-	if cpus, err = readFile(fd, "cpuset.cpus", d.Path+"/cpuset.cpus"); err == nil {
-		mems, err = readFile(fd, "cpuset.mems", d.Path+"/cpuset.mems")
+	r := &reader{dir: fd, path: d.Path}
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"cpuset.cpus", &cpus}, {"cpuset.mems", &mems}, {"cgroup.clone_children", &clone}} {
+		text, ok := r.text(f.name)
+		if !ok && r.err == nil {
+			r.err = failed("openat2", d.Path+"/"+f.name, unix.ENOENT)
+		}
+		*f.to = strings.TrimSpace(text)
 	}
-	return strings.TrimSpace(cpus), strings.TrimSpace(mems), err
+	return cpus, mems, clone, r.err
 }
 
 // Delegate gives the container's v2 cgroup to its user, who may then make
