@@ -1,0 +1,346 @@
+package libct
+
+import (
+	"time"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"stave/libct/cgroup"
+	"stave/specs"
+)
+
+// Container is one that exists, as its state directory and the kernel tell.
+type Container struct {
+	Root, ID string
+	Rec      *specs.Record
+	lock     *stateLock
+	pidfd    int // of the init process; -1: it is not running
+}
+
+// Open reads a container without locking it, to look at it.
+func Open(root, id string) (*Container, error) {
+	l, err := openState(root, id)
+	if err != nil {
+		return nil, err
+	}
+	return open(l)
+}
+
+// OpenLocked is Open for commands that change the container. It waits for
+// another such command to end.
+func OpenLocked(root, id string) (*Container, error) {
+	l, err := lockState(root, id)
+	if err != nil {
+		return nil, err
+	}
+	return open(l)
+}
+
+func open(l *stateLock) (*Container, error) {
+	rec, err := l.record()
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	c := &Container{Root: l.root, ID: l.id, Rec: rec, lock: l, pidfd: -1}
+	if rec.PID > 0 {
+		c.pidfd = openProcess(rec)
+	}
+	return c, nil
+}
+
+// Close gives up the lock and the handles.
+func (c *Container) Close() {
+	if c.pidfd >= 0 {
+		unix.Close(c.pidfd)
+	}
+	c.lock.close()
+}
+
+// openProcess gives a handle of the recorded process, or -1 if that is no
+// more: of another boot, or its pid is somebody else's by now. The pidfd is
+// opened first and the start time compared then, so the process that is
+// compared is the one that is held (faults: pid reuse).
+func openProcess(rec *specs.Record) int {
+	fd, err := unix.PidfdOpen(rec.PID, 0)
+	if err != nil {
+		return -1
+	}
+	if t := startTime(rec.PID); t == 0 || t != rec.StartTime || bootID() != rec.BootID {
+		unix.Close(fd)
+		return -1
+	}
+	return fd
+}
+
+// Status is one of the specification's, or paused.
+func (c *Container) Status() string {
+	if c.Rec.Phase == specs.PhaseCreating {
+		if c.creatorAlive() {
+			return string(rspec.StateCreating)
+		}
+		return string(rspec.StateStopped)
+	}
+	if c.pidfd < 0 {
+		return string(rspec.StateStopped)
+	}
+	if paused, err := cgroup.Paused(c.cgroupDirs()); err == nil && paused {
+		return "paused"
+	}
+	if c.atGate() {
+		return string(rspec.StateCreated)
+	}
+	return string(rspec.StateRunning)
+}
+
+// atGate: somebody holds the gate open, and that can only be the child that
+// has not reached execve(2) yet.
+func (c *Container) atGate() bool {
+	fd, err := unix.Openat(c.lock.fd, gateFile, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
+}
+
+func (c *Container) creatorAlive() bool {
+	return c.Rec.BootID == bootID() && c.Rec.RuntimeTime != 0 && startTime(c.Rec.RuntimePID) == c.Rec.RuntimeTime
+}
+
+// State is what `state` prints and hooks read.
+func (c *Container) State() *rspec.State {
+	s := &rspec.State{Version: rspec.Version, ID: c.ID, Status: rspec.ContainerState(c.Status()), Bundle: c.Rec.Bundle, Annotations: c.Rec.Annotations}
+	if s.Status != rspec.StateStopped {
+		s.Pid = c.Rec.PID
+	}
+	return s
+}
+
+// cgroupDirs turns the record back into directories; none if their hierarchy
+// is gone.
+func (c *Container) cgroupDirs() []cgroup.Dir { return recordedDirs(c.Rec) }
+
+func recordedDirs(rec *specs.Record) []cgroup.Dir {
+	if len(rec.CgroupDirs) == 0 {
+		return nil
+	}
+	layout, err := cgroup.Detect()
+	if err != nil {
+		return nil
+	}
+	dirs, err := layout.DirsAt(rec.CgroupDirs)
+	if err != nil {
+		return nil
+	}
+	return dirs
+}
+
+// CgroupDirs is for stats, pause and update.
+func (c *Container) CgroupDirs() []cgroup.Dir { return c.cgroupDirs() }
+
+func ancestorsOf(dirs []cgroup.Dir) []string { return cgroup.Ancestors(dirs) }
+
+// Kill sends a signal to the init process.
+func (c *Container) Kill(sig unix.Signal) error {
+	if c.pidfd < 0 {
+		return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
+	}
+	if err := unix.PidfdSendSignal(c.pidfd, sig, nil, 0); err != nil {
+		if err == unix.ESRCH {
+			return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
+		}
+		e := &specs.Error{ID: c.ID, Syscall: "pidfd_send_signal", Errno: err.(unix.Errno)}
+		if err == unix.EINVAL {
+			e.Hint = "signal " + itoa(int64(sig)) + " does not exist"
+		}
+		return e
+	}
+	// A frozen process takes SIGKILL only when it is thawed (cgroups(7), v1).
+	if sig == unix.SIGKILL {
+		dirs := c.cgroupDirs()
+		if paused, err := cgroup.Paused(dirs); err == nil && paused {
+			cgroup.Freeze(dirs, false)
+		}
+		// Without a pid namespace of its own nothing but the cgroup ties
+		// the other processes to init, and they would outlive it.
+		if !c.ownPIDNamespace() {
+			cgroup.Kill(dirs, 0)
+		}
+	}
+	return nil
+}
+
+func (c *Container) ownPIDNamespace() bool {
+	for i := range c.Rec.Namespaces {
+		if c.Rec.Namespaces[i].Type == rspec.PIDNamespace {
+			return c.Rec.Namespaces[i].Path == ""
+		}
+	}
+	return false
+}
+
+// Delete removes a container that does not run.
+func (c *Container) Delete() error {
+	switch s := c.Status(); s {
+	case string(rspec.StateStopped):
+	case string(rspec.StateCreated):
+		if err := c.killAll(); err != nil {
+			return err
+		}
+	default:
+		return &specs.Error{ID: c.ID, Problem: "cannot delete a container that is not stopped: it is " + s, Hint: "kill it, or use --force"}
+	}
+	return c.destroy()
+}
+
+// killTimeout bounds how long delete waits for processes to die.
+const killTimeout = 10 * time.Second
+
+// killAll ends every process of the container and waits for that.
+func (c *Container) killAll() error {
+	dirs := c.cgroupDirs()
+	if c.pidfd >= 0 {
+		unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
+	}
+	if len(dirs) > 0 {
+		if err := cgroup.Kill(dirs, killTimeout); err != nil {
+			return err
+		}
+	}
+	if c.pidfd >= 0 {
+		p := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}}
+		for {
+			n, err := unix.Poll(p, int(killTimeout/time.Millisecond))
+			if err == unix.EINTR {
+				continue
+			}
+			if n == 0 {
+				return &specs.Error{ID: c.ID, Problem: "the init process does not end", Hint: "it may hang in the kernel: see /proc/" + itoa(int64(c.Rec.PID)) + "/wchan"}
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// destroy removes what is left of a container without processes: poststop
+// hooks run when its resources are gone, as the specification orders.
+func (c *Container) destroy() error {
+	if err := removeCgroups(c.Rec); err != nil {
+		return err
+	}
+	lock := c.lock
+	if err := lock.remove(); err != nil {
+		return err
+	}
+	c.lock = &stateLock{fd: -1}
+	if h := c.Rec.Hooks; h != nil && len(h.Poststop) > 0 {
+		s := c.State()
+		s.Status, s.Pid = rspec.StateStopped, 0
+		return runHooks("poststop", h.Poststop, s, hookEnv{})
+	}
+	return nil
+}
+
+// ForceDelete is total: whatever there is of the container, in whatever state
+// a crash left it, is gone afterwards. Of nothing, it is nothing.
+func ForceDelete(root, id string) error {
+	l, err := lockState(root, id)
+	if err != nil {
+		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrNotExist {
+			return nil
+		}
+		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrCorrupt {
+			return removeOdd(root, id)
+		}
+		return err
+	}
+	rec, err := l.record()
+	if err != nil {
+		// No record says where its cgroups are: those that carry its id in
+		// the default place are its own, and nobody else's.
+		rec = &specs.Record{ID: id}
+		if layout, err := cgroup.Detect(); err == nil {
+			if _, dirs, err := layout.Dirs("", id); err == nil {
+				for _, d := range dirs {
+					rec.CgroupDirs = append(rec.CgroupDirs, d.Path)
+				}
+			}
+		}
+	}
+	c := &Container{Root: root, ID: id, Rec: rec, lock: l, pidfd: -1}
+	if rec.PID > 0 {
+		c.pidfd = openProcess(rec)
+	}
+	defer c.Close()
+	if err := c.killAll(); err != nil {
+		return err
+	}
+	return c.destroy()
+}
+
+// removeOdd removes what stands where a state directory should: never what it
+// points to.
+func removeOdd(root, id string) error {
+	if err := unix.Unlink(root + "/" + id); err != nil && err != unix.ENOENT {
+		return &specs.Error{ID: id, Syscall: "unlink", Path: root + "/" + id, Errno: err.(unix.Errno)}
+	}
+	return nil
+}
+
+// removeCgroups removes the container's cgroups, and of those on the way to
+// them the ones that it made and that are empty now.
+func removeCgroups(rec *specs.Record) error {
+	dirs := recordedDirs(rec)
+	if len(dirs) == 0 {
+		return nil
+	}
+	if err := cgroup.Remove(dirs); err != nil {
+		return err
+	}
+	cgroup.RemoveEmpty(dirs, rec.CgroupOwned)
+	return nil
+}
+
+// Entry is a line of list.
+type Entry struct {
+	ID  string
+	C   *Container // nil: Err says why
+	Err error
+}
+
+// List reads all containers; one that cannot be read does not hide the others,
+// and one that is deleted meanwhile is left out.
+func List(root string) ([]Entry, error) {
+	fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &specs.Error{Syscall: "open", Path: root, Errno: err.(unix.Errno)}
+	}
+	names, err := readNames(fd)
+	unix.Close(fd)
+	if err != nil {
+		return nil, &specs.Error{Syscall: "getdents64", Path: root, Errno: err.(unix.Errno)}
+	}
+	var out []Entry
+	for _, id := range names {
+		if specs.CheckID(id) != nil {
+			continue
+		}
+		c, err := Open(root, id)
+		if e, ok := err.(*specs.Error); ok && (e.Kind == specs.ErrNotExist || gone(root, id)) {
+			continue
+		}
+		out = append(out, Entry{ID: id, C: c, Err: err})
+	}
+	return out, nil
+}
+
+func gone(root, id string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(root+"/"+id, &st) == unix.ENOENT
+}

@@ -1,0 +1,43 @@
+package libct
+
+// Span is the time of one step, in nanoseconds on the clock of
+// CLOCK_MONOTONIC, from the parent's clock or the child's own stamps.
+type Span struct {
+	N          int
+	Step       *Step
+	Begin, End int64
+}
+
+// Timeline gives the spans of the steps that have run. The child's first step
+// begins with the clone; a step that waited for the other actor shows the
+// wait at its beginning.
+func (c *Create) Timeline() []Span {
+	var out []Span
+	last := c.Begun
+	op := 0
+	for i := range c.Plan.Steps {
+		s := &c.Plan.Steps[i]
+		end := int64(0)
+		if s.Actor == Parent {
+			if i < len(c.Finished) {
+				end = c.Finished[i]
+			}
+		} else {
+			for range s.Ops {
+				if t := int64(c.m.stamps[op]); t > end {
+					end = t
+				}
+				op++
+			}
+		}
+		if end == 0 {
+			continue // not run, or execve(2) itself, which leaves no stamp
+		}
+		if end < last {
+			last = end
+		}
+		out = append(out, Span{N: i + 1, Step: s, Begin: last, End: end})
+		last = end
+	}
+	return out
+}
