@@ -39,7 +39,8 @@ func reexec() int {
 	cmd.Env = append(os.Environ(), envInside+"=1")
 	// syscall makes the whole tree private after an unshare of this flag.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	signal.Ignore(unix.SIGINT) // the child gets it too, and cleans up
+	// The child gets it too, and cleans up. Not signal.Ignore: that is inherited.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
