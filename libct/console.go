@@ -18,7 +18,7 @@ func (b *builder) console() {
 		return
 	}
 	b.step(Child, "console", "/process/terminal", "a terminal of the container's devpts, opened by fd; pty(7), ioctl_tty(2)")
-	master, slave := b.newReg(), b.newReg()
+	master, slave := b.name(b.newReg(), "master"), b.name(b.newReg(), "slave")
 	if b.pts != 0 {
 		b.op(unix.SYS_OPENAT, b.pts.arg(), b.str("ptmx"), n(unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)).to(master)
 	} else {

@@ -87,7 +87,7 @@ func (b *builder) devices() {
 		}
 	}
 	b.step(Child, "open /dev", "", "device nodes are made below its fd, wherever the image's links lead")
-	dev := b.makeIn("/dev", false, inRoot)
+	dev := b.name(b.makeIn("/dev", false, inRoot), "dev")
 	for i := range list {
 		b.device(dev, &list[i])
 	}

@@ -15,13 +15,13 @@ import (
 
 // channel makes what parent and child talk through.
 func (b *builder) channel() {
-	b.parentEnd, b.childEnd = b.newReg(), b.newReg()
+	b.parentEnd, b.childEnd = b.name(b.newReg(), "parent"), b.name(b.newReg(), "child")
 	b.call("open channel", "", "one socketpair: a message where the actor changes, EOF where one dies; socketpair(2)",
 		[]string{"socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC)"}, (*Create).openChannel)
 	if !b.req.Gate {
 		return
 	}
-	b.gate, b.result = b.newReg(), b.newReg()
+	b.gate, b.result = b.name(b.newReg(), "gate"), b.name(b.newReg(), "result")
 	b.step(Parent, "gate", "", "fifos in the state directory: start writes to one and reads from the other; fifo(7)")
 	dir := n(unix.AT_FDCWD)
 	for _, f := range [...]struct {

@@ -23,7 +23,7 @@ func (b *builder) ownProcfs() {
 	}
 	b.step(Child, "private procfs", "", "kernel files are written through a procfs that no mount can stand before; fsmount(2)")
 	fs := b.newReg()
-	b.proc = b.newReg()
+	b.proc = b.name(b.newReg(), "proc")
 	b.op(unix.SYS_FSOPEN, b.str("proc"), n(unix.FSOPEN_CLOEXEC)).to(fs)
 	b.fsconfig(fs, unix.FSCONFIG_CMD_CREATE, "", n(0))
 	b.op(unix.SYS_FSMOUNT, fs.arg(), n(unix.FSMOUNT_CLOEXEC), n(unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC|unix.MOUNT_ATTR_NODEV)).to(b.proc).flag(opLog)

@@ -35,7 +35,7 @@ func (b *builder) maskedPaths() {
 	// The host's own /dev/null: the one in the rootfs is whatever the image
 	// or a volume makes of it (CVE-2025-31133).
 	b.step(Child, "open /dev/null", "/linux/maskedPaths", "the host's, because the image's may be anything; null(4)")
-	null := b.newReg()
+	null := b.name(b.newReg(), "null")
 	b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str("/dev/null"), n(unix.O_PATH|unix.O_CLOEXEC)).to(null)
 	for i, p := range b.spec.Linux.MaskedPaths {
 		b.step(Child, "mask "+p, pointer("/linux/maskedPaths", i), "a file disappears behind /dev/null, a directory behind an empty read-only tmpfs")

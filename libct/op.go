@@ -66,6 +66,7 @@ type program struct {
 	relocs []int // offsets in data of 64-bit slots that hold another data offset
 	regs   int
 	strs   map[string]uint64
+	names  map[Reg]string // what explain calls a register
 }
 
 // arg is an argument on its way into an Op.
@@ -79,6 +80,15 @@ func u(v uint64) arg     { return arg{argInt, v} }
 func at(off uint64) arg  { return arg{argData, off} }
 func shr(off uint64) arg { return arg{argShared, off} }
 func (r Reg) arg() arg   { return arg{argReg, uint64(r)} }
+
+// name gives a register a name for readers.
+func (p *program) name(r Reg, name string) Reg {
+	if p.names == nil {
+		p.names = make(map[Reg]string, 8)
+	}
+	p.names[r] = name
+	return r
+}
 
 // newReg hands out a register that keeps its value to the end of the plan.
 func (p *program) newReg() Reg {

@@ -99,7 +99,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	}
 	b.Steps = make([]Step, 0, 64)
 
-	b.lock = b.newReg()
+	b.lock = b.name(b.newReg(), "lock")
 	b.namespaceFlags = namespaceFlags(b.linux().Namespaces)
 	b.stateDirectory()
 	b.cgroups()

@@ -48,7 +48,7 @@ func (b *builder) cgroups() {
 		b.cgroupWrite(&w)
 	}
 	if v2 := cgroup.InitialCgroupDir(dirs); v2 != "" {
-		b.cgroupFD = b.newReg()
+		b.cgroupFD = b.name(b.newReg(), "cgroup")
 		b.step(Parent, "open cgroup", "/linux/cgroupsPath", "clone3(2) makes the process in it: no moment outside, no lock to move it")
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(v2), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.cgroupFD)
 	}

@@ -44,7 +44,7 @@ func (b *builder) setPropagation(dir, name arg, flag uint64, recursive bool, fla
 func (b *builder) rootfs() {
 	mountNS, _ := b.namespace("mount")
 	if mountNS == nil {
-		b.root = b.newReg()
+		b.root = b.name(b.newReg(), "root")
 		b.step(Child, "open rootfs", "/root/path", "without a mount namespace the container can only be confined with chroot(2)")
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.root)
 		return
@@ -69,7 +69,7 @@ func (b *builder) rootfs() {
 		b.place(done)
 	}
 
-	b.root = b.newReg()
+	b.root = b.name(b.newReg(), "root")
 	b.step(Child, "rootfs", "/root/path", "pivot_root(2) wants a mount, so the directory is cloned as one and put over itself; open_tree(2)")
 	b.op(unix.SYS_OPEN_TREE, n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)).to(b.root)
 	b.op(unix.SYS_MOVE_MOUNT, b.root.arg(), b.str(""), n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.MOVE_MOUNT_F_EMPTY_PATH))
