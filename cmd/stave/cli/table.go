@@ -8,7 +8,7 @@ type Flag struct {
 	Default  string   // as it would be written on the command line; empty: the zero value
 	Value    string   // placeholder in help; empty for a Bool
 	Usage    string   // one sentence without a full stop
-	Choices  []string // what the value may be, for help and completion; the verb itself refuses others
+	Choices  string   // what the value may be, divided by |, for help and completion; the verb itself refuses others
 	Complete Complete // what a shell offers for the value
 	Group    string   // heading in help; empty: Options
 	Hidden   bool     // accepted for old callers, shown nowhere
@@ -53,7 +53,7 @@ type Command struct {
 	MaxArgs        int        // -1: any number
 	StopAtFirstArg bool       // what follows the first argument is not ours to read
 	Args           []Complete // what a shell offers at each argument
-	Choices        []string   // for CompleteChoice among Args
+	Choices        string     // for CompleteChoice among Args, divided by |
 	Examples       []Example
 	ExitStatus     []Status // beside 0 and 1
 	Files          []Status // beside the state directory

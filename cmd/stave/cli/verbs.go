@@ -6,13 +6,13 @@ var Globals = []Flag{
 		Usage: "keep the state of containers in DIR, best a tmpfs; without root's rights the default is $XDG_RUNTIME_DIR/stave"},
 	{Name: "log", Kind: String, Value: "FILE", Complete: CompleteFile,
 		Usage: "append messages to FILE instead of standard error"},
-	{Name: "log-format", Kind: String, Default: "text", Value: "FORMAT", Choices: []string{"text", "json"}, Complete: CompleteChoice,
+	{Name: "log-format", Kind: String, Default: "text", Value: "FORMAT", Choices: "text|json", Complete: CompleteChoice,
 		Usage: "write messages as text or as json, one object a line; with json an error keeps its step, field, system call and errno apart"},
 	{Name: "debug", Kind: Bool,
 		Usage: "also write messages that only matter when something is wrong with stave itself"},
 	{Name: "systemd-cgroup", Kind: Bool,
 		Usage: "let systemd make the cgroup; linux.cgroupsPath then reads slice:prefix:name, such as system.slice:stave:web1"},
-	{Name: "rootless", Kind: String, Default: "auto", Value: "MODE", Choices: []string{"true", "false", "auto"}, Complete: CompleteChoice,
+	{Name: "rootless", Kind: String, Default: "auto", Value: "MODE", Choices: "true|false|auto", Complete: CompleteChoice,
 		Usage: "go on without a cgroup where permission to make one is missing: true, false, or auto to decide by who we are"},
 	{Name: "help", Short: "h", Kind: Bool, Usage: "show help; after a verb, the help of that verb"},
 	{Name: "version", Short: "v", Kind: Bool, Usage: "show the versions of stave, of the OCI specification, and of Go"},
@@ -52,7 +52,7 @@ var (
 		Usage: "accepted for callers of runc; stave never makes itself a subreaper"}
 	flagTrace = Flag{Name: "trace", Kind: String, Value: "FILE", Complete: CompleteFile, Group: "Insight",
 		Usage: "write the time of every step to FILE; show it with stave trace"}
-	flagFormat = Flag{Name: "format", Short: "f", Kind: String, Default: "table", Value: "FORMAT", Choices: []string{"table", "json"}, Complete: CompleteChoice,
+	flagFormat = Flag{Name: "format", Short: "f", Kind: String, Default: "table", Value: "FORMAT", Choices: "table|json", Complete: CompleteChoice,
 		Usage: "print a table, or json on one line"}
 )
 
@@ -63,7 +63,6 @@ var (
 	filesBundle = []Status{
 		{"config.json", "In the bundle: the OCI configuration."},
 	}
-	argID = []Complete{CompleteID}
 )
 
 // Commands are all verbs, in the order in which help shows them.
@@ -83,7 +82,7 @@ If any step fails, create takes back what it has made and names the step, the fi
 	{
 		Name: "start", Group: groupLife, Usage: "let a created container run its program", ArgsUsage: "ID",
 		Description: `Opens the gate at which a created container waits: the process runs the startContainer hooks, then execve(2). start waits for the result of that call, so a program that is missing or not executable is an error of start itself.`,
-		MinArgs:     1, MaxArgs: 1, Args: argID,
+		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{{"Start what create has made:", "stave start web1"}},
 		ExitStatus: []Status{
 			{"126", "The program was found but cannot be executed."},
@@ -118,7 +117,7 @@ If any step fails, create takes back what it has made and names the step, the fi
 		Description: `Removes the container's cgroup and state and runs its poststop hooks. A container that runs is refused, unless --force is given.`,
 		Flags: []Flag{{Name: "force", Short: "f", Kind: Bool,
 			Usage: "kill the container if it runs; also succeeds on a half-made or damaged one, and on one that does not exist"}},
-		MinArgs: 1, MaxArgs: 1, Args: argID,
+		MinArgs: 1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{
 			{"Remove a container that has ended:", "stave delete web1"},
 			{"Remove it whatever its condition:", "stave delete --force web1"},
@@ -166,13 +165,13 @@ Flags stand before ID. Everything after ID belongs to COMMAND.`,
 	{
 		Name: "pause", Group: groupChange, Usage: "stop every process of a container where it stands", ArgsUsage: "ID",
 		Description: `Freezes the container's cgroup: its processes keep their memory and their files and get no processor until stave resume.`,
-		MinArgs:     1, MaxArgs: 1, Args: argID,
+		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{{"Freeze:", "stave pause web1"}},
 	},
 	{
 		Name: "resume", Group: groupChange, Usage: "let a paused container go on", ArgsUsage: "ID",
 		Description: `Thaws the cgroup of a container that stave pause has frozen.`,
-		MinArgs:     1, MaxArgs: 1, Args: argID,
+		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{{"Thaw:", "stave resume web1"}},
 	},
 	{
@@ -193,7 +192,7 @@ and then no other limit flag is read. SIZE is in bytes, or has a suffix of b, k,
 			{Name: "cpu-quota", Kind: String, Value: "USEC", Group: "Processor", Usage: "processor time in each period"},
 			{Name: "cpu-burst", Kind: String, Value: "USEC", Group: "Processor", Usage: "unused time that may be saved for later periods"},
 			{Name: "cpu-share", Kind: String, Value: "N", Group: "Processor", Usage: "weight against other containers, 2 to 262144; 1024 is usual"},
-			{Name: "cpu-idle", Kind: String, Value: "0|1", Choices: []string{"0", "1"}, Complete: CompleteChoice, Group: "Processor", Usage: "1: run only when nothing else wants the processor (SCHED_IDLE)"},
+			{Name: "cpu-idle", Kind: String, Value: "0|1", Choices: "0|1", Complete: CompleteChoice, Group: "Processor", Usage: "1: run only when nothing else wants the processor (SCHED_IDLE)"},
 			{Name: "cpu-rt-period", Kind: String, Value: "USEC", Group: "Processor", Usage: "length of a realtime period; 0: the system's default (cgroup v1)"},
 			{Name: "cpu-rt-runtime", Kind: String, Value: "USEC", Group: "Processor", Usage: "realtime processor time in each of them (cgroup v1)"},
 			{Name: "cpuset-cpus", Kind: String, Value: "LIST", Group: "Processor", Usage: "run on these processors only, such as 0-3,8"},
@@ -205,7 +204,7 @@ and then no other limit flag is read. SIZE is in bytes, or has a suffix of b, k,
 			{Name: "kernel-memory", Kind: String, Value: "SIZE", Hidden: true, Usage: "accepted for callers of runc; the kernel has no such limit any more"},
 			{Name: "kernel-memory-tcp", Kind: String, Value: "SIZE", Hidden: true, Usage: "accepted for callers of runc; the kernel has no such limit any more"},
 		},
-		MinArgs: 1, MaxArgs: 1, Args: argID,
+		MinArgs: 1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{
 			{"Half a processor and 256 MiB:", "stave update --cpu-period 100000 --cpu-quota 50000 --memory 256m web1"},
 			{"From a program:", `echo '{"pids":{"limit":200}}' | stave update --resources - web1`},
@@ -214,7 +213,7 @@ and then no other limit flag is read. SIZE is in bytes, or has a suffix of b, k,
 	{
 		Name: "state", Group: groupLook, Usage: "show one container as JSON", ArgsUsage: "ID",
 		Description: `Prints the state of the container as the OCI runtime specification defines it, with the root filesystem, the time of creation and the owner added. The status is creating, created, running, paused or stopped.`,
-		MinArgs:     1, MaxArgs: 1, Args: argID,
+		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{{"Its pid, as the host counts:", "stave state web1 | jq .pid"}},
 	},
 	{
@@ -233,7 +232,7 @@ and then no other limit flag is read. SIZE is in bytes, or has a suffix of b, k,
 
 Flags of stave stand before ID. Everything after ID is for ps.`,
 		Flags:   []Flag{flagFormat},
-		MinArgs: 1, MaxArgs: -1, StopAtFirstArg: true, Args: argID,
+		MinArgs: 1, MaxArgs: -1, StopAtFirstArg: true, Args: []Complete{CompleteID},
 		Examples: []Example{
 			{"As a tree:", "stave ps web1 -eo pid,ppid,user,args --forest"},
 			{"For a program:", "stave ps --format json web1"},
@@ -246,7 +245,7 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 			{Name: "interval", Kind: Duration, Default: "5s", Value: "TIME", Usage: "time between two reports, such as 500ms or 1m"},
 			{Name: "stats", Kind: Bool, Usage: "print one report and end"},
 		},
-		MinArgs: 1, MaxArgs: 1, Args: argID,
+		MinArgs: 1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{
 			{"Memory in use now, in bytes:", "stave events --stats web1 | jq .data.memory.usage.usage"},
 			{"Every second:", "stave events --interval 1s web1"},
@@ -270,7 +269,7 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 		Name: "trace", Group: groupLearn, Usage: "show where the time of a create, run or exec went", ArgsUsage: "FILE",
 		Description: `Reads what --trace of create, run or exec has written and prints the time of every step, of the parent and of the child, on one time line.`,
 		Flags: []Flag{
-			{Name: "format", Kind: String, Default: "text", Value: "FORMAT", Choices: []string{"text", "svg", "chrome"}, Complete: CompleteChoice,
+			{Name: "format", Kind: String, Default: "text", Value: "FORMAT", Choices: "text|svg|chrome", Complete: CompleteChoice,
 				Usage: "print text, a drawing (svg), or JSON for Perfetto and chrome://tracing (chrome)"},
 			{Name: "output", Short: "o", Kind: String, Value: "FILE", Complete: CompleteFile, Usage: "write to FILE instead of standard output"},
 		},
@@ -300,7 +299,7 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 	{
 		Name: "completion", Group: groupSetup, Usage: "print the completion script for a shell", ArgsUsage: "SHELL",
 		Description: `Prints the script that completes verbs, flags, container ids and signals in bash, zsh or fish.`,
-		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteChoice}, Choices: []string{"bash", "zsh", "fish"},
+		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteChoice}, Choices: "bash|zsh|fish",
 		Examples: []Example{
 			{"In this bash:", "source <(stave completion bash)"},
 			{"In every zsh:", `stave completion zsh > "${fpath[1]}/_stave"`},
@@ -330,7 +329,7 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 			{Name: "pre-dump", Kind: Bool, Usage: "save memory alone and let the container run on"},
 			flagManageCgroups, flagEmptyNS, flagAutoDedup,
 		},
-		MinArgs: 1, MaxArgs: 1, Args: argID, Unsupported: "stave does not drive CRIU",
+		MinArgs: 1, MaxArgs: 1, Args: []Complete{CompleteID}, Unsupported: "stave does not drive CRIU",
 		Examples: []Example{{"Answers that it is not supported:", "stave checkpoint --image-path /var/tmp/web1 web1"}},
 	},
 	{
@@ -357,7 +356,7 @@ var (
 	flagShellJob       = Flag{Name: "shell-job", Kind: Bool, Usage: "include a terminal of the caller's"}
 	flagLazyPages      = Flag{Name: "lazy-pages", Kind: Bool, Usage: "restore memory when it is first touched (userfaultfd)"}
 	flagFileLocks      = Flag{Name: "file-locks", Kind: Bool, Usage: "include file locks"}
-	flagManageCgroups  = Flag{Name: "manage-cgroups-mode", Kind: String, Value: "MODE", Choices: []string{"soft", "full", "strict", "ignore"}, Complete: CompleteChoice,
+	flagManageCgroups  = Flag{Name: "manage-cgroups-mode", Kind: String, Value: "MODE", Choices: "soft|full|strict|ignore", Complete: CompleteChoice,
 		Usage: "how CRIU treats cgroups; soft if not given"}
 	flagEmptyNS   = Flag{Name: "empty-ns", Kind: StringSlice, Value: "NAMESPACE", Usage: "make this namespace without restoring what was in it; repeatable"}
 	flagAutoDedup = Flag{Name: "auto-dedup", Kind: Bool, Usage: "drop pages of images that are no longer needed"}
