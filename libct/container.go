@@ -304,6 +304,30 @@ func removeCgroups(rec *specs.Record) error {
 	return nil
 }
 
+// Poststart runs the hooks of that name after run; start does it itself.
+func Poststart(c *Create) error {
+	return (&Container{Root: c.Req.Root, ID: c.Req.ID, Rec: c.Rec, lock: &stateLock{fd: -1}, pidfd: c.Pidfd}).poststart()
+}
+
+// Reaped deletes a container whose first process its parent has waited for.
+func Reaped(root string, c *Create) error {
+	l, err := lockState(root, c.Req.ID)
+	if err != nil {
+		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrNotExist {
+			return nil // somebody else deleted it meanwhile
+		}
+		return err
+	}
+	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1}
+	defer done.Close()
+	if !done.ownPIDNamespace() {
+		if err := done.killAll(); err != nil {
+			return err
+		}
+	}
+	return done.destroy()
+}
+
 // Entry is a line of list.
 type Entry struct {
 	ID  string

@@ -30,6 +30,7 @@ type Request struct {
 	PidFile       string
 	PidfdSocket   string
 	Trace         bool
+	Meanwhile     func() // what the parent may do while the child works
 
 	stdio    *[3]int // exec of a hook: descriptors for 0, 1, 2
 	execPath string  // exec of a hook: the file, where args[0] may be another name
@@ -246,6 +247,9 @@ func (c *Create) clone() error {
 		c.helper = pid
 	}
 	unix.Close(int(c.m.regs[c.Plan.childEnd]))
+	if c.Req.Meanwhile != nil {
+		c.Req.Meanwhile()
+	}
 	return nil
 }
 

@@ -195,7 +195,7 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 	if c.pidfd < 0 {
 		return nil, &specs.Error{Verb: "exec", ID: c.ID, Kind: specs.ErrNotRunning, Problem: "cannot exec in a stopped container"}
 	}
-	host := &Host{EUID: unix.Geteuid(), UserNS: inUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/"}
+	host := &Host{EUID: unix.Geteuid(), UserNS: InUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/"}
 	if !hasHome(p.Env) {
 		host.Home = c.home(p.User.UID)
 	}

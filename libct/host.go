@@ -41,7 +41,7 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 		return nil, err
 	}
 	h.Caps = boundingCaps()
-	h.UserNS = inUserNamespace()
+	h.UserNS = InUserNamespace()
 	h.KCore = unix.Access("/proc/kcore", unix.F_OK) == nil
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
@@ -90,8 +90,8 @@ func boundingCaps() (set uint64) {
 	return set
 }
 
-// inUserNamespace: the initial one maps all ids onto themselves.
-func inUserNamespace() bool {
+// InUserNamespace: the initial one maps all ids onto themselves.
+func InUserNamespace() bool {
 	b, err := readSmall("/proc/self/uid_map", 4096)
 	if err != nil {
 		return false

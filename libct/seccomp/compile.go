@@ -23,3 +23,9 @@ type Filter struct {
 func Compile(s *rspec.LinuxSeccomp, host Host) (*Filter, error) {
 	return nil, &specs.Error{Field: "/linux/seccomp", Problem: "not built in yet", Kind: specs.ErrUnsupported}
 }
+
+// KnownArchs lists the architectures that filters can be made for.
+func KnownArchs() []string { return nil }
+
+// SupportedFlags lists the flags that this kernel takes.
+func SupportedFlags() []string { return nil }
