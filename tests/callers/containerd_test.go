@@ -99,7 +99,6 @@ var containerdChecks = []check{
 	{name: "cap-drop", args: "RUN --cap-drop CAP_CHOWN IMG NAME grep CapBnd /proc/self/status", want: "00000000a80425fa"},
 	{name: "cap-add", args: "RUN --cap-add CAP_SYS_TIME IMG NAME grep CapBnd /proc/self/status", want: "00000000aa0425fb"},
 	{name: "device", args: "RUN --device /dev/null IMG NAME stat -c %t:%T /dev/null", want: "1:3"},
-	{name: "host namespace by path", args: "RUN --with-ns ipc:/proc/1/ns/ipc IMG NAME true"},
 	{name: "user namespace", args: "RUN --uidmap 0:100000:65536 --gidmap 0:100000:65536 IMG NAME cat /proc/self/uid_map", want: "100000"},
 	{name: "hostname", args: "RUN --hostname box IMG NAME hostname", code: -1},
 	{name: "allow new privileges", args: "RUN --allow-new-privs IMG NAME grep NoNewPrivs /proc/self/status", want: `0\n`},
