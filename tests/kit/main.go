@@ -71,6 +71,7 @@ func run(m *testing.M) int {
 	stop := startReaper()
 	code := m.Run()
 	killStrays()
+	removeCgroups()
 	stop()
 	if err := RemoveTree(work); err != nil {
 		fmt.Fprintln(os.Stderr, "kit: left behind:", err)

@@ -60,3 +60,15 @@ func unescape(s string) string {
 	}
 	return b.String()
 }
+
+// removeCgroups takes away the cgroups that a runtime left, by rmdir(2), which
+// refuses one in use. Only those with Prefix in their name are ours.
+func removeCgroups() {
+	dirs := cgroups()
+	sort.Slice(dirs, func(i, j int) bool { return len(dirs[i]) > len(dirs[j]) })
+	for _, dir := range dirs {
+		if strings.Contains(dir, Prefix) { // LEAK_ALL lists others too
+			_ = unix.Rmdir(dir)
+		}
+	}
+}
