@@ -76,7 +76,7 @@ func (b *builder) sendFD(fd Reg) {
 	binary.NativeEndian.PutUint32(control[8:], unix.SOL_SOCKET)
 	binary.NativeEndian.PutUint32(control[12:], unix.SCM_RIGHTS)
 	ctl := b.bytes(control)
-	b.op(opPoke, n(int(ctl)+16), fd.arg())
+	b.op(opPoke, at(ctl+16), fd.arg())
 	iov := b.pointerArray([]uint64{b.str("f").val})
 	binary.NativeEndian.PutUint64(b.data[iov.val+8:], 1) // iov_len
 	hdr := make([]byte, 56)

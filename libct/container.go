@@ -147,6 +147,9 @@ func (c *Container) Kill(sig unix.Signal) error {
 	if c.pidfd < 0 {
 		return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
 	}
+	if err := point("kill: send signal"); err != nil {
+		return err
+	}
 	if err := unix.PidfdSendSignal(c.pidfd, sig, nil, 0); err != nil {
 		if err == unix.ESRCH {
 			return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
@@ -159,6 +162,9 @@ func (c *Container) Kill(sig unix.Signal) error {
 	}
 	// A frozen process takes SIGKILL only when it is thawed (cgroups(7), v1).
 	if sig == unix.SIGKILL {
+		if err := point("kill: signal the cgroup"); err != nil {
+			return err
+		}
 		dirs := c.cgroupDirs()
 		if paused, err := cgroup.Paused(dirs); err == nil && paused {
 			cgroup.Freeze(dirs, false)
@@ -200,14 +206,23 @@ const killTimeout = 10 * time.Second
 
 // killAll ends every process of the container and waits for that.
 func (c *Container) killAll() error {
+	if err := point("delete: kill init"); err != nil {
+		return err
+	}
 	dirs := c.cgroupDirs()
 	if c.pidfd >= 0 {
 		unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
+	}
+	if err := point("delete: kill cgroup"); err != nil {
+		return err
 	}
 	if len(dirs) > 0 {
 		if err := cgroup.Kill(dirs, killTimeout); err != nil {
 			return err
 		}
+	}
+	if err := point("delete: wait"); err != nil {
+		return err
 	}
 	if c.pidfd >= 0 {
 		p := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}}
@@ -228,7 +243,13 @@ func (c *Container) killAll() error {
 // destroy removes what is left of a container without processes: poststop
 // hooks run when its resources are gone, as the specification orders.
 func (c *Container) destroy() error {
+	if err := point("delete: remove cgroups"); err != nil {
+		return err
+	}
 	if err := removeCgroups(c.Rec); err != nil {
+		return err
+	}
+	if err := point("delete: remove state"); err != nil {
 		return err
 	}
 	lock := c.lock
@@ -236,6 +257,9 @@ func (c *Container) destroy() error {
 		return err
 	}
 	c.lock = &stateLock{fd: -1}
+	if err := point("delete: poststop"); err != nil {
+		return err
+	}
 	if h := c.Rec.Hooks; h != nil && len(h.Poststop) > 0 {
 		s := c.State()
 		s.Status, s.Pid = rspec.StateStopped, 0

@@ -75,6 +75,9 @@ func NewCreate(plan *Plan, spec *rspec.Spec, req *Request) (*Create, error) {
 		return nil, err
 	}
 	c.m.result = plan.result
+	if c.m.fault, err = newFault(plan); err != nil {
+		return nil, err
+	}
 	if req.Trace {
 		c.Finished = make([]int64, len(plan.Steps))
 		c.Begun = monotonic()
@@ -86,7 +89,6 @@ func NewCreate(plan *Plan, spec *rspec.Spec, req *Request) (*Create, error) {
 // the container is created, and with run its program has been started. On an
 // error nothing is left.
 func (c *Create) Execute() error {
-	c.m.fault = newFault(c.Plan, c.stepOf)
 	err := c.steps()
 	if err != nil {
 		c.rollback()
@@ -116,7 +118,7 @@ func (c *Create) steps() error {
 			continue
 		}
 		if faultsEnabled {
-			if err := c.parentFault(i); err != nil {
+			if err := c.arm(i); err != nil {
 				return err
 			}
 		}

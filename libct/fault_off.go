@@ -11,6 +11,8 @@ type fault struct{}
 func (*fault) hits(child bool, op int) bool { return false }
 func (*fault) strike() uintptr              { return 0 }
 
-func newFault(*Plan, []int) fault { return fault{} }
+func newFault(*Plan) (f fault, err error) { return f, nil }
 
-func (c *Create) parentFault(step int) error { return nil }
+func (c *Create) arm(step int) error { return nil }
+
+func point(name string) error { return nil }

@@ -126,7 +126,7 @@ func (b *builder) mapMount(tree Reg, m *rspec.Mount, opts *specs.MountOptions, f
 	}
 	b.step(Parent, "map ids of "+m.Destination, field+"/uidMappings", "files keep their owners on disk and show the container's ids; mount_setattr(2)")
 	at := b.words(unix.MOUNT_ATTR_IDMAP, 0, 0, 0)
-	b.op(opPoke, n(int(at.val)+24), ns.arg())
+	b.op(opPoke, arg{argData, at.val + 24}, ns.arg())
 	b.op(unix.SYS_MOUNT_SETATTR, tree.arg(), b.str(""), n(flags), at, n(32))
 	b.close(ns)
 }

@@ -52,10 +52,10 @@ const (
 
 // Pseudo-operations: work of the machine itself, no system call.
 const (
-	opPoke = 0xff00 + iota // store register A[1] as 32 bits at data offset A[0]
+	opPoke = 0xff00 + iota // store A[1] as 32 bits in the data at A[0]
 	opMove                 // Dst = A[0]
 	opFail                 // fail with the errno that opKeep remembered
-	opShow                 // store register A[1] into the shared page at slot A[0]
+	opShow                 // store A[1] in the shared page at slot A[0]
 )
 
 func (o *Op) pseudo() bool { return o.NR >= opPoke }

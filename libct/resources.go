@@ -59,8 +59,11 @@ func (b *builder) cgroups() {
 // only the kernel can choose between.
 func (b *builder) cgroupWrite(w *cgroup.Write) {
 	name := "set " + w.File
-	if w.Field == "" {
+	switch {
+	case w.Field == "":
 		name += " of " + w.Dir
+	case strings.HasPrefix(w.File, "devices."):
+		name += " " + w.Value // one file, many rules
 	}
 	b.step(Parent, name, w.Field, w.Why)
 	other, done := b.label(), b.label()

@@ -27,26 +27,44 @@ func (c *Container) Start() error {
 	if c.Rec.Process == nil {
 		return &specs.Error{ID: c.ID, Field: "/process", Problem: "there is nothing to start", Hint: "the configuration has no process", Kind: specs.ErrInvalid}
 	}
+	if err := point("start: open result"); err != nil {
+		return err
+	}
 	result, err := unix.Openat(c.lock.fd, resultFile, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &specs.Error{ID: c.ID, Syscall: "openat", Path: resultFile, Errno: err.(unix.Errno)}
 	}
 	defer unix.Close(result)
+	if err := point("start: hooks"); err != nil {
+		return err
+	}
 	if h := c.Rec.Hooks; h != nil && len(h.StartContainer) > 0 {
 		if err := c.startContainerHooks(h.StartContainer); err != nil {
 			c.killAll()
 			return err
 		}
 	}
+	if err := point("start: open gate"); err != nil {
+		return err
+	}
 	gate, err := unix.Openat(c.lock.fd, gateFile, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &specs.Error{ID: c.ID, Problem: "the container ended before it was started", Kind: specs.ErrNotRunning}
 	}
 	defer unix.Close(gate)
+	if err := point("start: write gate"); err != nil {
+		return err
+	}
 	if _, err := unix.Write(gate, []byte("g")); err != nil {
 		return &specs.Error{ID: c.ID, Syscall: "write", Path: gateFile, Errno: err.(unix.Errno)}
 	}
+	if err := point("start: wait for execve"); err != nil {
+		return err
+	}
 	if err := c.awaitExec(result); err != nil {
+		return err
+	}
+	if err := point("start: poststart"); err != nil {
 		return err
 	}
 	return c.poststart()

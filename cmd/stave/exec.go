@@ -42,7 +42,9 @@ func (a *app) exec() (int, error) {
 		return failed, err
 	}
 	for _, w := range warnings {
-		a.warn(w)
+		if file != "" {
+			a.warn(w) // of the container's own process, create has warned
+		}
 	}
 	detach := f.Bool("detach")
 	req := &libct.Request{Verb: "exec", ID: id, Root: a.root, Bundle: c.Rec.Bundle, NoNewKeyring: true, PreserveFDs: f.Int("preserve-fds"),

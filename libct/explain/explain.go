@@ -25,10 +25,10 @@ type Style struct {
 }
 
 // Steps lists the plan, a line for each step: number, actor, name, field,
-// between tabs.
-func Steps(b []byte, p *libct.Plan) []byte {
-	for i := range p.Steps {
-		s := &p.Steps[i]
+// between tabs; then the points of the verbs that have no plan.
+func Steps(b []byte, plan *libct.Plan) []byte {
+	for i := range plan.Steps {
+		s := &plan.Steps[i]
 		b = strconv.AppendInt(b, int64(i+1), 10)
 		b = append(b, '\t')
 		b = append(b, s.Actor.String()...)
@@ -37,6 +37,10 @@ func Steps(b []byte, p *libct.Plan) []byte {
 		b = append(b, '\t')
 		b = append(b, s.Field...)
 		b = append(b, '\n')
+	}
+	for i, p := range libct.Points {
+		b = strconv.AppendInt(b, int64(len(plan.Steps)+i+1), 10)
+		b = append(b, "\tparent\t"+p.Name+"\t\n"...)
 	}
 	return b
 }

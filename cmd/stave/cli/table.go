@@ -55,7 +55,7 @@ type Command struct {
 	Args           []Complete // what a shell offers at each argument
 	Choices        string     // for CompleteChoice among Args, divided by |
 	Examples       []Example
-	ExitStatus     []Status // beside 0 and 1
+	ExitStatus     []Status // empty: 0 and 1 as everywhere
 	Files          []Status // beside the state directory
 	Unsupported    string   // why the verb answers "not supported"; empty: it works
 }

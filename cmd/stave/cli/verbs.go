@@ -59,6 +59,7 @@ var (
 var (
 	statusRun = []Status{
 		{"0–255", "The status of the container's process; 128+n if signal n ended it."},
+		{"1", "Also: an error of stave; the last line says which step failed and why."},
 	}
 	filesBundle = []Status{
 		{"config.json", "In the bundle: the OCI configuration."},
@@ -85,6 +86,8 @@ If any step fails, create takes back what it has made and names the step, the fi
 		MinArgs:     1, MaxArgs: 1, Args: []Complete{CompleteID},
 		Examples: []Example{{"Start what create has made:", "stave start web1"}},
 		ExitStatus: []Status{
+			{"0", "The program runs."},
+			{"1", "An error; the last line says which step failed and why."},
 			{"126", "The program was found but cannot be executed."},
 			{"127", "The program was not found in the container."},
 		},
@@ -155,7 +158,8 @@ Flags stand before ID. Everything after ID belongs to COMMAND.`,
 		MinArgs: 1, MaxArgs: -1, StopAtFirstArg: true, Args: []Complete{CompleteID, CompleteCommand},
 		ExitStatus: []Status{
 			{"0–255", "The status of the process; 128+n if signal n ended it."},
-			{"255", "Also: the process could not be started. The message says why."},
+			{"255", "Also: the process could not be started; the last line says why."},
+			{"1", "Also: the command line is wrong."},
 		},
 		Examples: []Example{
 			{"Look around with a terminal:", "stave exec --tty web1 sh"},
@@ -180,7 +184,7 @@ Flags stand before ID. Everything after ID belongs to COMMAND.`,
 
 --resources reads the shape of linux.resources in config.json, such as
 
-    {"memory": {"limit": 268435456}, "cpu": {"quota": 50000, "period": 100000}, "pids": {"limit": 200}}
+    {"memory": {"limit": 268435456}, "cpu": {"quota": 50000}, "pids": {"limit": 200}}
 
 and then no other limit flag is read. SIZE is in bytes, or has a suffix of b, k, m, g, t or p (powers of 1024); -1 means no limit.`,
 		Flags: []Flag{
@@ -288,7 +292,7 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 		},
 		Files: filesBundle,
 		Examples: []Example{
-			{"From nothing to a shell, given an archive of a root filesystem:", "mkdir -p box/rootfs && tar -C box/rootfs -xf rootfs.tar && cd box && stave spec && stave run box"},
+			{"From nothing to a shell, given an archive of a root filesystem:", "mkdir -p rootfs && tar -C rootfs -xf rootfs.tar && stave spec && stave run box"},
 		},
 	},
 	{
