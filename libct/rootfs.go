@@ -72,7 +72,7 @@ func (b *builder) rootfs() {
 	b.root = b.name(b.newReg(), "root")
 	b.step(Child, "rootfs", "/root/path", "pivot_root(2) wants a mount, so the directory is cloned as one and put over itself; open_tree(2)")
 	b.op(unix.SYS_OPEN_TREE, n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)).to(b.root)
-	b.op(unix.SYS_MOVE_MOUNT, b.root.arg(), b.str(""), n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.MOVE_MOUNT_F_EMPTY_PATH))
+	b.op(unix.SYS_MOVE_MOUNT, b.root.arg(), b.str(""), n(unix.AT_FDCWD), b.str(b.rootPath()), n(unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS))
 }
 
 // rootPath is the absolute path of the rootfs on the host.
