@@ -369,9 +369,9 @@ func after(argv []string) (*table.Command, []string) {
 }
 
 func TestParserIsUrfave1AsRuncUsesIt(t *testing.T) {
-	r := rand.New(rand.NewPCG(77, 1))
+	r := rand.New(rand.NewPCG(11, 12))
 	compared, good := 0, 0
-	for range 60000 {
+	for range 8000 {
 		argv := random(r, false)
 		c, words := after(argv)
 		if bothForms(argv, table.Globals) || c != nil && (bothForms(words, c.Flags) || !c.StopAtFirstArg && disordered(words, c.Flags)) {
@@ -386,15 +386,15 @@ func TestParserIsUrfave1AsRuncUsesIt(t *testing.T) {
 			t.Fatalf("%q\n ours   %v\n urfave %v", argv, got, want)
 		}
 	}
-	if compared < 8000 || good < 2000 {
+	if compared < 3000 || good < 800 {
 		t.Errorf("compared %d, of which %d are right: too few", compared, good)
 	}
 }
 
 func TestParserIsUrfave2(t *testing.T) {
-	r := rand.New(rand.NewPCG(78, 1))
+	r := rand.New(rand.NewPCG(13, 14))
 	compared, good := 0, 0
-	for range 60000 {
+	for range 8000 {
 		argv := random(r, true)
 		if c, words := after(argv); bothForms(argv, table.Globals) || c != nil && bothForms(words, c.Flags) {
 			continue
@@ -411,7 +411,7 @@ func TestParserIsUrfave2(t *testing.T) {
 			t.Fatalf("%q\n ours   %v\n urfave %v", argv, got, want)
 		}
 	}
-	if compared < 8000 || good < 2000 {
+	if compared < 3000 || good < 800 {
 		t.Errorf("compared %d, of which %d are right: too few", compared, good)
 	}
 }
