@@ -14,6 +14,7 @@ import (
 type Container struct {
 	Root, ID string
 	Rec      *specs.Record
+	Warnings []error // of poststop hooks
 	lock     *stateLock
 	pidfd    int // of the init process; -1: it is not running
 }
@@ -263,23 +264,35 @@ func (c *Container) destroy() error {
 	if h := c.Rec.Hooks; h != nil && len(h.Poststop) > 0 {
 		s := c.State()
 		s.Status, s.Pid = rspec.StateStopped, 0
-		return runHooks("poststop", h.Poststop, s, hookEnv{})
+		c.Warnings = append(c.Warnings, poststop(h.Poststop, s)...)
 	}
 	return nil
 }
 
+// poststop runs hooks of which none can stop the others: what fails is a
+// warning (runtime.md, Lifecycle, step 13).
+func poststop(list []rspec.Hook, s *rspec.State) (warnings []error) {
+	for i := range list {
+		if err := runHooks("poststop", list[i:i+1], s, hookEnv{}); err != nil {
+			err.(*specs.Error).Field = pointer("/hooks/poststop", i)
+			warnings = append(warnings, err)
+		}
+	}
+	return warnings
+}
+
 // ForceDelete is total: whatever there is of the container, in whatever state
 // a crash left it, is gone afterwards. Of nothing, it is nothing.
-func ForceDelete(root, id string) error {
+func ForceDelete(root, id string) (warnings []error, err error) {
 	l, err := lockState(root, id)
 	if err != nil {
 		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrNotExist {
-			return nil
+			return nil, nil
 		}
 		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrCorrupt {
-			return removeOdd(root, id)
+			return nil, removeOdd(root, id)
 		}
-		return err
+		return nil, err
 	}
 	rec, err := l.record()
 	if err != nil {
@@ -300,9 +313,10 @@ func ForceDelete(root, id string) error {
 	}
 	defer c.Close()
 	if err := c.killAll(); err != nil {
-		return err
+		return nil, err
 	}
-	return c.destroy()
+	err = c.destroy()
+	return c.Warnings, err
 }
 
 // removeOdd removes what stands where a state directory should: never what it
@@ -330,26 +344,36 @@ func removeCgroups(rec *specs.Record) error {
 
 // Poststart runs the hooks of that name after run; start does it itself.
 func Poststart(c *Create) error {
-	return (&Container{Root: c.Req.Root, ID: c.Req.ID, Rec: c.Rec, lock: &stateLock{fd: -1}, pidfd: c.Pidfd}).poststart()
+	if h := c.Rec.Hooks; h == nil || len(h.Poststart) == 0 {
+		return nil
+	}
+	l, err := lockState(c.Req.Root, c.Req.ID)
+	if err != nil {
+		return err
+	}
+	started := &Container{Root: c.Req.Root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: c.Pidfd}
+	defer func() { started.lock.close() }() // of now: a failed hook has given up the lock already
+	return started.poststart()
 }
 
 // Reaped deletes a container whose first process its parent has waited for.
-func Reaped(root string, c *Create) error {
+func Reaped(root string, c *Create) (warnings []error, err error) {
 	l, err := lockState(root, c.Req.ID)
 	if err != nil {
 		if e, ok := err.(*specs.Error); ok && e.Kind == specs.ErrNotExist {
-			return nil // somebody else deleted it meanwhile
+			return nil, nil // somebody else deleted it meanwhile
 		}
-		return err
+		return nil, err
 	}
 	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1}
 	defer done.Close()
 	if !done.ownPIDNamespace() {
 		if err := done.killAll(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return done.destroy()
+	err = done.destroy()
+	return done.Warnings, err
 }
 
 // Entry is a line of list.

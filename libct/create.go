@@ -60,6 +60,7 @@ type Create struct {
 	fds      []int // received from the child, not yet used
 	started  bool  // the child has been allowed to run
 	helper   int   // pid of the intermediate process; 0: none, or reaped
+	hooked   bool  // a hook has been run
 	borrowed bool  // exec: record, lock and cgroups are the container's, not ours to remove
 	Begun    int64 // clock of the first step, ns, for the timeline
 	Finished []int64
@@ -417,6 +418,12 @@ func (c *Create) rollback() {
 			removeCgroups(c.Rec)
 		}
 		c.lock.remove()
+	}
+	if h := c.Spec.Hooks; c.hooked && h != nil {
+		// runtime.md, Lifecycle: after a failed hook the container is
+		// destroyed and its poststop hooks run all the same.
+		s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateStopped, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
+		poststop(h.Poststop, s)
 	}
 }
 

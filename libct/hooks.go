@@ -55,6 +55,7 @@ func (b *builder) runtimeHooks() {
 
 func (c *Create) hooks(name string, list []rspec.Hook, in bool) error {
 	s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateCreating, Pid: c.Pid, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
+	c.hooked = true
 	env := hookEnv{}
 	if in {
 		env.inside = &inside{pidfd: c.Pidfd, flags: c.Plan.namespaceFlags}

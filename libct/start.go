@@ -40,8 +40,7 @@ func (c *Container) Start() error {
 	}
 	if h := c.Rec.Hooks; h != nil && len(h.StartContainer) > 0 {
 		if err := c.startContainerHooks(h.StartContainer); err != nil {
-			c.killAll()
-			return err
+			return c.hookFailed(err)
 		}
 	}
 	if err := point("start: open gate"); err != nil {
@@ -128,10 +127,16 @@ func (c *Container) poststart() error {
 	s := c.State()
 	s.Status, s.Pid = rspec.StateRunning, c.Rec.PID
 	if err := runHooks("poststart", h.Poststart, s, hookEnv{}); err != nil {
-		// runtime.md, Lifecycle: the container is stopped as by kill and
-		// delete; who called start learns why.
-		c.killAll()
-		return err
+		return c.hookFailed(err)
 	}
 	return nil
+}
+
+// hookFailed ends the container of a failed hook: it is stopped, destroyed,
+// and its poststop hooks run (runtime.md, Lifecycle, steps 7, 9 and 12).
+func (c *Container) hookFailed(err error) error {
+	if kerr := c.killAll(); kerr == nil && c.lock.fd >= 0 {
+		c.destroy()
+	}
+	return err
 }

@@ -41,12 +41,16 @@ func (a *app) delete() (int, error) {
 		return 1, err
 	}
 	if a.inv.Flags.Bool("force") {
-		return 0, libct.ForceDelete(a.root, id)
+		warnings, err := libct.ForceDelete(a.root, id)
+		a.warnings(warnings)
+		return 0, err
 	}
 	c, err := libct.OpenLocked(a.root, id)
 	if err != nil {
 		return 1, err
 	}
 	defer c.Close()
-	return 0, c.Delete()
+	err = c.Delete()
+	a.warnings(c.Warnings)
+	return 0, err
 }

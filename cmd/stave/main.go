@@ -146,6 +146,12 @@ func (a *app) message(level string, err error) {
 // warn is for what the specification wants logged and not refused.
 func (a *app) warn(text string) { a.message("warning", errors.New(text)) }
 
+func (a *app) warnings(list []error) {
+	for _, err := range list {
+		a.message("warning", err)
+	}
+}
+
 func (a *app) openLog() error {
 	if a.format != "text" && a.format != "json" && a.format != "" {
 		bad := a.format

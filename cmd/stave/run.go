@@ -25,8 +25,7 @@ func (a *app) run() (int, error) {
 		return 1, err
 	}
 	if err := libct.Poststart(c); err != nil {
-		libct.ForceDelete(a.root, req.ID)
-		return 1, err
+		return 1, err // the container is gone by now
 	}
 	if detach {
 		return 0, nil
@@ -35,7 +34,9 @@ func (a *app) run() (int, error) {
 	if a.inv.Flags.Bool("keep") {
 		return status, nil
 	}
-	if err := libct.Reaped(a.root, c); err != nil {
+	warnings, err := libct.Reaped(a.root, c)
+	a.warnings(warnings)
+	if err != nil {
 		return 1, err
 	}
 	return status, nil

@@ -60,6 +60,7 @@ var (
 	statusRun = []Status{
 		{"0–255", "The status of the container's process; 128+n if signal n ended it."},
 		{"1", "Also: an error of stave; the last line says which step failed and why."},
+		{"126, 127", "Also: the program cannot be executed, or was not found."},
 	}
 	filesBundle = []Status{
 		{"config.json", "In the bundle: the OCI configuration."},
@@ -260,13 +261,14 @@ Flags of stave stand before ID. Everything after ID is for ps.`,
 		Description: `Compiles BUNDLE/config.json (default: the current directory) into the plan that create would run on this host, and prints it: each step with the field that asks for it, the reason, who acts (parent or child), and its system calls in order. Nothing is executed; no privilege is needed.`,
 		Flags: []Flag{
 			{Name: "json", Kind: Bool, Usage: "print the plan as JSON"},
-			{Name: "steps", Kind: Bool, Usage: "print the steps alone, without their system calls"},
-			{Name: "short", Kind: Bool, Usage: "leave out the reasons"},
+			{Name: "steps", Kind: Bool, Usage: "print a line for each step: number, actor, name and field, between tabs"},
+			{Name: "short", Kind: Bool, Usage: "leave out the reasons and the system calls"},
 		},
 		MinArgs: 0, MaxArgs: 1, Args: []Complete{CompleteDir}, Files: filesBundle,
 		Examples: []Example{
 			{"What would run do here?", "stave explain"},
-			{"What did one setting change?", "diff <(stave explain --short old) <(stave explain --short new)"},
+			{"At a glance:", "stave explain --short /srv/web"},
+			{"What did one setting change?", "diff <(stave explain old) <(stave explain new)"},
 		},
 	},
 	{

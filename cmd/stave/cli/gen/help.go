@@ -120,7 +120,7 @@ func verbHelp(c *cli.Command) []byte {
 	if len(t.ExitStatus) > 0 {
 		b.WriteString("\nExit status:\n")
 		for _, s := range t.ExitStatus {
-			b.WriteString("  " + pad(s.Term, 8) + wrap(s.Meaning, 10, 10))
+			b.WriteString("  " + pad(s.Term, 10) + wrap(s.Meaning, 12, 12))
 		}
 	}
 	fmt.Fprintf(&b, "\nOptions such as --root stand before the verb: stave --help. Manual: stave-%s(8).\n", t.Name)

@@ -157,7 +157,7 @@ func manApp() []byte {
 }
 
 var appDescription = []string{
-	`A container is a process that a list of some 150 system calls has set up: namespaces, mounts, a root, limits, credentials. stave compiles the config.json of a bundle into that list. It can print it (explain), run it (create, run, exec), and time it (trace).`,
+	`A container is a process that a list of system calls has set up: namespaces, mounts, a root, limits, credentials. stave compiles the config.json of a bundle into that list. It can print it (explain), run it (create, run, exec), and time it (trace).`,
 	`stave has the command line of runc and prints what runc prints, so that engines can use the one for the other.`,
 	`Options of stave stand before the verb. Options of a verb may stand before or after its arguments; for exec and ps they stand before the first argument, because what follows belongs to another program. A word -- ends the options.`,
 	`An error is one line that names the step, the field of config.json that asked for it, the system call and its errno. With --log-format json these are fields of their own.`,

@@ -194,8 +194,8 @@ _stave() {
     explain)
         _arguments \
             '--json[print the plan as JSON]' \
-            '--steps[print the steps alone, without their system calls]' \
-            '--short[leave out the reasons]' \
+            '--steps[print a line for each step\: number, actor, name and field, between tabs]' \
+            '--short[leave out the reasons and the system calls]' \
             '(-h --help)'{-h,--help}'[show this help]' \
             '1: :_files -/' \
             && return
