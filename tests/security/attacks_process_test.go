@@ -1,0 +1,323 @@
+package security
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"stave/tests/kit"
+)
+
+func processAttacks() []attack {
+	return []attack{
+		{"CVE-2016-3697", "a number for a user is a name in the image", execUser("1000", "1000")},
+		{"CVE-2016-8867", "ambient capabilities for a user who asked for none", ambient},
+		{"CVE-2016-9962", "the container finds the runtime and its descriptors during exec", catchExec},
+		{"CVE-2019-5736", "the container writes the runtime's binary", catchExec},
+		{"CVE-2021-43784", "very many mappings", manyMappings},
+		{"CVE-2022-24769", "inheritable capabilities in the first process", inheritable(nil)},
+		{"CVE-2022-29162", "inheritable capabilities in exec --cap", inheritable([]string{"--cap", "CAP_KILL"})},
+		{"CVE-2023-25809", "cgroups are writable in a user namespace without a cgroup namespace", cgroupWrite},
+		{"CVE-2024-21626", "the working directory is a leaked descriptor", leakedCwd(false)},
+		{"CVE-2024-21626-exec", "the working directory of exec is a leaked descriptor", leakedCwd(true)},
+		{"CVE-2026-30892", "odd strings for exec --user", oddUsers},
+		{"runc-4103", "a huge page size that is a path", hugepagePath},
+		{"crun-1.28-cgroup", "a cgroupsPath that leads up", cgroupUp},
+		{"crun-1.20-id", "an id that is a path", idPath},
+		{"CVE-2025-23266", "hooks get the environment of the image", hookEnv},
+	}
+}
+
+// execUser runs exec --user in an image whose passwd lies, and wants a uid.
+func execUser(user, want string) func(*testing.T, *kit.Runtime, *canary) string {
+	return func(t *testing.T, r *kit.Runtime, _ *canary) string {
+		return asUser(t, r, map[string]string{user: want})
+	}
+}
+
+func asUser(t *testing.T, r *kit.Runtime, users map[string]string) string {
+	b := kit.NewBundle(t, kit.Shell(ready+"sleep 30"), kit.With(func(s *specs.Spec) { s.Root.Readonly = false }))
+	kit.Must(t, os.WriteFile(filepath.Join(b.Rootfs, "etc/passwd"), []byte("1000:x:0:0::/:/bin/sh\n4294967296:x:0:0::/:/bin/sh\nroot:x:0:0::/:/bin/sh\n"), 0o644))
+	id := kit.ID()
+	end := background(t, r, b, id)
+	defer end()
+	for user, want := range users {
+		res := r.Exec(id, []string{"--user", user}, "id", "-u")
+		got := strings.TrimSpace(res.Stdout)
+		if res.Code != 0 {
+			got = "refused"
+		}
+		if got != want && !(want == "refused or not 0" && got != "0") {
+			return fmt.Sprintf("exec --user %q gives uid %s, not %s", user, got, want)
+		}
+	}
+	return ""
+}
+
+func oddUsers(t *testing.T, r *kit.Runtime, _ *canary) string {
+	odd := map[string]string{}
+	for _, user := range []string{"+1", " 1", "1e3", "4294967296", "-1", "0x1", "2147483648:0x", "nobody-here", "1:-1"} {
+		odd[user] = "refused or not 0"
+	}
+	odd["5"], odd["7:8"] = "5", "7"
+	return asUser(t, r, odd)
+}
+
+func ambient(t *testing.T, r *kit.Runtime, _ *canary) string {
+	b := kit.NewBundle(t, kit.Shell("grep -E 'CapEff|CapAmb' /proc/self/status"),
+		kit.With(func(s *specs.Spec) { s.Process.User = specs.User{UID: 1000, GID: 1000} }))
+	return nonZero(run(r, b).Stdout, "CapEff", "CapAmb")
+}
+
+func nonZero(status string, fields ...string) string {
+	for _, f := range fields {
+		if m := regexp.MustCompile(f + `:\s*([0-9a-f]+)`).FindStringSubmatch(status); m == nil {
+			return f + " was not seen: " + status
+		} else if strings.Trim(m[1], "0") != "" {
+			return f + " is " + m[1]
+		}
+	}
+	return ""
+}
+
+func inheritable(flags []string) func(*testing.T, *kit.Runtime, *canary) string {
+	return func(t *testing.T, r *kit.Runtime, _ *canary) string {
+		b := kit.NewBundle(t, kit.Shell("grep CapInh /proc/self/status; "+ready+"sleep 30"), kit.With(func(s *specs.Spec) { s.Root.Readonly = false }))
+		id := kit.ID()
+		end := background(t, r, b, id)
+		if flags == nil {
+			return nonZero(end().Stdout, "CapInh")
+		}
+		res := r.Exec(id, flags, "grep", "CapInh", "/proc/self/status")
+		end()
+		return nonZero(res.Stdout, "CapInh")
+	}
+}
+
+// catchExec looks for the runtime from inside while it comes in by exec.
+func catchExec(t *testing.T, r *kit.Runtime, c *canary) string {
+	leaked, err := os.Open(c.dir)
+	kit.Must(t, err)
+	defer leaked.Close()
+	b := kit.NewBundle(t, kit.Shell("/bin/catcher 6 & "+ready+"wait"), kit.With(func(s *specs.Spec) {
+		s.Root.Readonly = false
+		for _, set := range []*[]string{&s.Process.Capabilities.Bounding, &s.Process.Capabilities.Effective, &s.Process.Capabilities.Permitted} {
+			*set = append(*set, "CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH")
+		}
+	}))
+	kit.Must(t, os.Link(kit.BuildC(t, "security/catcher", "catcher"), filepath.Join(b.Rootfs, "bin/catcher")))
+	kit.Must(t, os.Symlink("/proc/self/exe", filepath.Join(b.Rootfs, "bin/self")))
+	before := sum(t, r.Path)
+	id := kit.ID()
+	end := background(t, r, b, id)
+	r.Extra = []*os.File{leaked}
+	for stop := time.Now().Add(4 * time.Second); time.Now().Before(stop); {
+		r.Timeout = 5 * time.Second
+		r.Exec(id, nil, "true")
+		r.Exec(id, nil, "/bin/self", "--version") // the target is the runtime itself
+	}
+	r.Extra = nil
+	time.Sleep(2500 * time.Millisecond)
+	res := end()
+	if sum(t, r.Path) != before {
+		return "the binary of the runtime is changed"
+	}
+	if _, harm, ok := strings.Cut(res.Stdout, "HARM "); ok {
+		return strings.SplitN(harm, "\n", 2)[0]
+	}
+	return ""
+}
+
+func manyMappings(t *testing.T, r *kit.Runtime, _ *canary) string {
+	b := kit.NewBundle(t, kit.UserNamespace, kit.Args("cat", "/proc/self/uid_map"), kit.With(func(s *specs.Spec) {
+		s.Linux.UIDMappings = nil
+		for i := range uint32(4000) {
+			s.Linux.UIDMappings = append(s.Linux.UIDMappings, specs.LinuxIDMapping{ContainerID: i * 2, HostID: 100000 + i*2, Size: 1})
+		}
+	}))
+	res := run(r, b)
+	if res.Code == 0 && strings.Count(res.Stdout, "\n") != 4000 {
+		return "it runs with other mappings than asked for"
+	}
+	return ""
+}
+
+func cgroupWrite(t *testing.T, r *kit.Runtime, _ *canary) string {
+	name := kit.ID()
+	b := kit.NewBundle(t, kit.UserNamespace, kit.Shell("for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/"+name+
+		" 2>/dev/null && echo HARM $d; echo 1 2>/dev/null > $d/cgroup.procs && echo HARM $d/cgroup.procs; done; true"))
+	res := run(r, b)
+	if _, harm, ok := strings.Cut(res.Stdout, "HARM "); ok {
+		return "writable: " + strings.ReplaceAll(strings.TrimSpace(harm), "\n", " ")
+	}
+	return ""
+}
+
+// leakedCwd holds directories of the host open as 3, 4, ... while it runs the
+// runtime with each of them as the working directory.
+func leakedCwd(inExec bool) func(*testing.T, *kit.Runtime, *canary) string {
+	return func(t *testing.T, r *kit.Runtime, c *canary) string {
+		for range 6 {
+			f, err := os.Open(c.dir)
+			kit.Must(t, err)
+			defer f.Close()
+			r.Extra = append(r.Extra, f)
+		}
+		defer func() { r.Extra = nil }()
+		script := "cat ./canary-file ../*/canary-file 2>/dev/null; pwd"
+		b := kit.NewBundle(t, kit.Shell(ready+"sleep 30"), kit.With(func(s *specs.Spec) { s.Root.Readonly = false }))
+		id, end := kit.ID(), func() *kit.Result { return nil }
+		if inExec {
+			end = background(t, r, b, id)
+		}
+		defer func() { end() }()
+		for fd := 3; fd < 12; fd++ {
+			for _, tail := range []string{"", "/../../.."} {
+				cwd := fmt.Sprintf("/proc/self/fd/%d%s", fd, tail)
+				var res *kit.Result
+				if inExec {
+					res = r.Exec(id, []string{"--cwd", cwd}, "sh", "-c", script)
+				} else {
+					b.Spec.Process.Cwd, b.Spec.Process.Args = cwd, []string{"sh", "-c", script}
+					b.Write(t)
+					res = run(r, b)
+				}
+				if strings.Contains(res.Stdout, "secret") {
+					return "cwd " + cwd + " reads the canary"
+				}
+			}
+			if inExec && strings.HasSuffix(r.Path, "/toy") && fd > 5 {
+				break
+			}
+		}
+		return ""
+	}
+}
+
+func hugepagePath(t *testing.T, r *kit.Runtime, _ *canary) string {
+	b := kit.NewBundle(t, kit.Args("true"), kit.With(func(s *specs.Spec) {
+		s.Linux.Resources.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "x/../../escaped", Limit: 1}}
+	}))
+	kit.Must(t, os.MkdirAll(filepath.Join(b.Dir, "cgroup/hugetlb.x"), 0o755))
+	if res := run(r, b); res.Code == 0 {
+		return "a page size with slashes is taken"
+	}
+	return ""
+}
+
+func cgroupUp(t *testing.T, r *kit.Runtime, _ *canary) string {
+	name := kit.ID()
+	b := kit.NewBundle(t, kit.Shell("cat /proc/self/cgroup"), kit.With(func(s *specs.Spec) { s.Linux.CgroupsPath = "../../" + name }))
+	// A relative path is below the caller's own cgroup; two up is out of it.
+	run(r, b)
+	for _, dir := range []string{"/sys/fs/" + name, "/sys/fs/cgroup/" + name} {
+		if _, err := os.Stat(dir); err == nil {
+			_ = os.Remove(dir)
+			return dir + " was made"
+		}
+	}
+	return ""
+}
+
+func idPath(t *testing.T, r *kit.Runtime, c *canary) string {
+	b := kit.NewBundle(t, kit.Args("true"))
+	up, err := filepath.Rel(r.Root, filepath.Join(c.dir, "state"))
+	kit.Must(t, err)
+	for _, id := range []string{up, "..", "a/b"} {
+		c := r.Cmd("run", "--bundle", b.Dir, id)
+		c.Start(t)
+		if res := c.Wait(); res.Code == 0 {
+			return fmt.Sprintf("the id %q is taken", id)
+		}
+	}
+	return ""
+}
+
+func hookEnv(t *testing.T, r *kit.Runtime, _ *canary) string {
+	b := kit.NewBundle(t, kit.Args("true"))
+	out := filepath.Join(b.Dir, "hook-env")
+	b.Spec.Process.Env = append(b.Spec.Process.Env, "LD_PRELOAD=/evil.so", "FROM_IMAGE=1")
+	b.Spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "/usr/bin/env > " + out}, Env: []string{"MINE=1"}}}}
+	b.Write(t)
+	run(r, b)
+	data, err := os.ReadFile(out)
+	if err != nil || !strings.Contains(string(data), "MINE=1") {
+		return "the hook did not run: " + string(data)
+	}
+	if strings.Contains(string(data), "FROM_IMAGE") || strings.Contains(string(data), "LD_PRELOAD") {
+		return "the hook has the image's environment"
+	}
+	return ""
+}
+
+// consoleSocket takes one terminal and sends what is read from it.
+func consoleSocket(t *testing.T) (string, <-chan string) {
+	t.Helper()
+	path := filepath.Join(kit.Dir(t), "console.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	kit.Must(t, err)
+	t.Cleanup(func() { l.Close() })
+	sent := make(chan string, 1)
+	go func() {
+		_ = l.SetDeadline(time.Now().Add(10 * time.Second))
+		text := ""
+		defer func() { sent <- text }()
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		oob := make([]byte, 256)
+		_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 4096), oob)
+		if err != nil {
+			return
+		}
+		msgs, _ := unix.ParseSocketControlMessage(oob[:n])
+		for _, m := range msgs {
+			fds, _ := unix.ParseUnixRights(&m)
+			for _, fd := range fds {
+				_ = unix.SetNonblock(fd, true)
+				f := os.NewFile(uintptr(fd), "terminal")
+				_ = f.SetReadDeadline(time.Now().Add(3 * time.Second))
+				buf := make([]byte, 4096)
+				for !strings.Contains(text, "MAJOR") || !strings.Contains(text, "\n") {
+					n, err := f.Read(buf)
+					if err != nil {
+						break
+					}
+					text += string(buf[:n])
+				}
+				f.Close()
+			}
+		}
+	}()
+	return path, sent
+}
+
+// The default spec hides what leaks power and temperature (GHSA-7ww5-4wqc-m92c).
+func TestDefaultMasks(t *testing.T) {
+	kit.Begin(t)
+	r := kit.Subject(t)
+	dir := kit.Dir(t)
+	if res := r.Do("spec", "--bundle", dir); res.Code != 0 {
+		t.Fatal(res)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	kit.Must(t, err)
+	var s specs.Spec
+	kit.Must(t, json.Unmarshal(data, &s))
+	for _, path := range []string{"/sys/devices/virtual/powercap", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"} {
+		if !strings.Contains(" "+strings.Join(s.Linux.MaskedPaths, " ")+" ", " "+path+" ") {
+			t.Errorf("%s is not masked", path)
+		}
+	}
+}
