@@ -39,6 +39,7 @@ func main() {
 	cwd := set.String("cwd", "", "")
 	set.String("console-socket", "", "")
 	set.String("cap", "", "")
+	set.Bool("force", false, "")
 	_ = set.Parse(flag.Args()[1:])
 	switch flag.Arg(0) {
 	case "run":
@@ -48,6 +49,10 @@ func main() {
 	case "spec":
 		fail(os.WriteFile(filepath.Join(*bundle, "config.json"), []byte(`{"linux":{"maskedPaths":[]}}`), 0o644))
 	case "delete":
+		data, _ := os.ReadFile(filepath.Join(*root, set.Arg(set.NArg()-1)))
+		if pid, err := strconv.Atoi(string(data)); err == nil {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
 	default:
 		fail(errors.New("no such verb"))
 	}
