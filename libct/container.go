@@ -77,11 +77,10 @@ func openProcess(rec *specs.Record) int {
 
 // Status is one of the specification's, or paused.
 func (c *Container) Status() string {
-	if c.Rec.Phase == specs.PhaseCreating {
-		if c.creatorAlive() {
-			return string(rspec.StateCreating)
-		}
-		return string(rspec.StateStopped)
+	// A runtime that died while it created took its child with it, unless
+	// that had become the program already.
+	if c.Rec.Phase == specs.PhaseCreating && c.creatorAlive() {
+		return string(rspec.StateCreating)
 	}
 	if c.pidfd < 0 {
 		return string(rspec.StateStopped)

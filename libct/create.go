@@ -58,7 +58,7 @@ type Create struct {
 	sock     int   // the parent's end; -1 before
 	lock     *stateLock
 	fds      []int // received from the child, not yet used
-	started  bool  // the child has been allowed to run
+	pidFile  bool  // the pid file has been written
 	helper   int   // pid of the intermediate process; 0: none, or reaped
 	hooked   bool  // a hook has been run
 	borrowed bool  // exec: record, lock and cgroups are the container's, not ours to remove
@@ -112,7 +112,7 @@ func (c *Create) steps() error {
 			for end < len(steps) && steps[end].Actor == Child {
 				end++
 			}
-			if err := c.letChild(end == len(steps)); err != nil {
+			if err := c.letChild(i, end); err != nil {
 				return err
 			}
 			i = end - 1
@@ -137,23 +137,23 @@ func (c *Create) steps() error {
 	return nil
 }
 
-// letChild gives the child its turn and waits for the end of it.
-func (c *Create) letChild(last bool) error {
-	if c.started {
-		if _, err := unix.Write(c.sock, []byte("t")); err != nil {
-			return c.childDied()
-		}
+// letChild gives the child its turn, which is the steps from begin to end, and
+// waits until they are done: for its word, or, where the last of them is
+// execve(2), for the channel to close.
+func (c *Create) letChild(begin, end int) error {
+	mark := c.Plan.mark
+	if c.Req.Gate && begin == mark {
+		return nil // it waits at the gate, for another than us
 	}
-	c.started = true
-	if last && c.Req.Gate {
-		return nil // it waits at the gate, and we are done
+	if _, err := unix.Write(c.sock, []byte("t")); err != nil {
+		return c.childDied()
 	}
 	for {
 		msg, err := c.receive()
 		switch {
 		case err != nil || msg == 0:
-			if last && c.m.page.failed == 0 && c.m.ops[c.m.page.op].NR == unix.SYS_EXECVE {
-				return nil // execve(2) closed the channel
+			if end > mark && c.m.page.failed == 0 && c.m.ops[c.m.page.op].NR == unix.SYS_EXECVE {
+				return nil
 			}
 			return c.childDied()
 		case msg == 't':
@@ -412,6 +412,9 @@ func (c *Create) rollback() {
 	}
 	for _, fd := range c.fds {
 		unix.Close(fd)
+	}
+	if c.pidFile {
+		unix.Unlink(c.Req.PidFile)
 	}
 	if c.lock != nil && !c.borrowed {
 		if c.Rec != nil {

@@ -40,7 +40,6 @@ func CompileExec(rec *specs.Record, p *rspec.Process, filter []byte, host *Host,
 	b.execConsole()
 	b.execProcfs(p)
 	b.process(p, "/process")
-	b.execRecord()
 	b.execute(p, "/process")
 	return b.finish()
 }
@@ -71,6 +70,9 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(v2), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.cgroupFD)
 	}
 	b.call("clone", "", why, []string{does}, (*Create).clone)
+	if !b.staged {
+		b.announce()
+	}
 	b.closeParents()
 	p := b.spec.Process
 	if a := p.ExecCPUAffinity; a != nil && a.Initial != "" {
@@ -88,6 +90,7 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	if b.staged {
 		b.step(Child, "clone into pid namespace", "/linux/namespaces", "setns(2) into a pid namespace is for children only")
 		b.op(unix.SYS_CLONE3, b.words(unix.CLONE_PARENT, 0, 0, 0, 0, 0, 0, 0), n(64)).flag(opFork)
+		b.announce()
 	}
 	if flags&unix.CLONE_NEWUSER != 0 {
 		b.becomeRoot("/linux/namespaces")
@@ -148,20 +151,6 @@ func (b *builder) execConsole() {
 func (b *builder) execProcfs(p *rspec.Process) {
 	if p.ApparmorProfile != "" || p.SelinuxLabel != "" {
 		b.ownProcfs()
-	}
-}
-
-// execRecord is what the parent does before the program runs.
-func (b *builder) execRecord() {
-	if b.spec.Process.OOMScoreAdj != nil {
-		b.call("oom_score_adj", "/process/oomScoreAdj", "which process the kernel kills first when memory is short; proc(5)",
-			[]string{"write /proc/PID/oom_score_adj"}, (*Create).oomScore)
-	}
-	if b.req.PidFile != "" {
-		b.call("pid file", "", "--pid-file", []string{"write the pid file"}, (*Create).writePidFile)
-	}
-	if b.req.PidfdSocket != "" {
-		b.call("pidfd", "", "--pidfd-socket", []string{"connect, sendmsg SCM_RIGHTS"}, (*Create).sendPidfd)
 	}
 }
 

@@ -53,6 +53,7 @@ type Plan struct {
 	lock                Reg    // the state directory
 	initPidfd           Reg    // exec: the container's first process
 	enterPID            Reg    // pidfd or pid namespace that the clone is to be made in
+	mark                int    // step before which the child waits for the parent's word that it is recorded
 	filterFile          []byte // what the record keeps of the seccomp filter
 	namespaceFlags      uint64 // of all the container has, new and joined
 	Warnings            []string
@@ -106,10 +107,16 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b.channel()
 	b.bindSources()
 	b.cloneChild()
+	if !b.staged {
+		b.recordProcess()
+	}
 
 	b.closeParents()
 	b.enterCgroups()
 	b.joinNamespaces()
+	if b.staged {
+		b.recordProcess() // only now is there a process to record
+	}
 	b.mapIDs()
 	b.timeOffsets()
 	b.session()
@@ -125,38 +132,47 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b.hostname()
 	b.sysctls()
 	b.process(spec.Process, "/process")
-	b.created()
-	b.execute(spec.Process, "/process")
+	if req.Gate {
+		b.created()
+		b.execute(spec.Process, "/process")
+	} else {
+		b.execute(spec.Process, "/process")
+		b.created()
+	}
 	return b.finish()
 }
 
-// finish puts a message wherever the actor changes: the child tells the
-// parent that its steps are done and waits until it is its turn again.
+// finish puts a message wherever one actor has to wait for the other. The child
+// tells the parent that its steps are done and waits for the parent's word
+// that its own are. Two things need no waiting: what the parent does right
+// after the clone, of which the child makes sure only when it next waits, or
+// before it becomes the container's program (b.mark); and the record that it
+// has become that.
 func (b *builder) finish() (*Plan, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	started, lastChild := false, -1
-	for i := range b.Steps {
-		if b.Steps[i].Actor == Child {
-			lastChild = i
-		}
-	}
-	tok := b.str("t")
+	wait := Op{NR: unix.SYS_READ, Flags: opWant | opRetry, Want: 1}
+	wait.set(b.childEnd.arg(), at(b.bytes(make([]byte, 8))), n(1))
+	tell := Op{NR: unix.SYS_SENDTO, Flags: opWant, Want: 1}
+	tell.set(b.childEnd.arg(), b.str("t"), n(1), n(unix.MSG_NOSIGNAL), n(0), n(0))
+
+	started, sure := false, false
 	for i := range b.Steps {
 		s := &b.Steps[i]
 		if s.Actor != Child {
 			continue
 		}
-		if started && b.Steps[i-1].Actor == Parent {
-			wait := Op{NR: unix.SYS_READ, Flags: opWant | opRetry, Want: 1}
-			wait.set(b.childEnd.arg(), at(b.bytes(make([]byte, 8))), n(1))
-			s.Ops = append([]Op{wait}, s.Ops...)
+		var before []Op
+		if started && b.Steps[i-1].Actor == Parent && !(b.req.Gate && i == b.mark) {
+			before = append(before, wait)
 		}
+		if !sure && (i == b.mark || len(before) > 0) {
+			before, sure = append(before, wait), true
+		}
+		s.Ops = append(before, s.Ops...)
 		started = true
-		if i < lastChild && b.Steps[i+1].Actor == Parent {
-			tell := Op{NR: unix.SYS_SENDTO, Flags: opWant, Want: 1}
-			tell.set(b.childEnd.arg(), tok, n(1), n(unix.MSG_NOSIGNAL), n(0), n(0))
+		if i < b.mark && b.Steps[i+1].Actor == Parent {
 			s.Ops = append(s.Ops, tell)
 		}
 	}

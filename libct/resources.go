@@ -44,8 +44,18 @@ func (b *builder) cgroups() {
 		}
 		return
 	}
-	for _, w := range append(b.host.Cpuset, writes...) {
-		b.cgroupWrite(&w)
+	all := append(b.host.Cpuset, writes...)
+	for i := 0; i < len(all); i++ {
+		same := i + 1
+		for same < len(all) && all[same].File == all[i].File && all[same].Dir == all[i].Dir && plain(&all[same]) {
+			same++
+		}
+		if same > i+1 && plain(&all[i]) {
+			b.cgroupWrites(all[i:same])
+			i = same - 1
+			continue
+		}
+		b.cgroupWrite(&all[i])
 	}
 	if v2 := cgroup.InitialCgroupDir(dirs); v2 != "" {
 		b.cgroupFD = b.name(b.newReg(), "cgroup")
@@ -53,6 +63,22 @@ func (b *builder) cgroups() {
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(v2), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.cgroupFD)
 	}
 	b.deviceProgram(dirs, res, opts)
+}
+
+// plain says that a write has no alternative.
+func plain(w *cgroup.Write) bool { return len(w.Ignore)+len(w.Else)+len(w.ElseOn) == 0 }
+
+// cgroupWrites is several values for one file, such as devices.allow, which
+// takes one at a time: one step, one descriptor.
+func (b *builder) cgroupWrites(list []cgroup.Write) {
+	w := &list[0]
+	b.step(Parent, "set "+w.File, w.Field, w.Why)
+	fd := b.newReg()
+	b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(w.Dir+"/"+w.File), n(unix.O_WRONLY|unix.O_CLOEXEC)).to(fd)
+	for i := range list {
+		b.op(unix.SYS_WRITE, fd.arg(), b.str(list[i].Value), n(len(list[i].Value)))
+	}
+	b.close(fd)
 }
 
 // cgroupWrite is one setting: open, write, close, with the alternatives that

@@ -328,20 +328,32 @@ func (c *Create) recordIntent() error {
 	return c.lock.writeFile(recordFile, specs.AppendRecord(nil, rec))
 }
 
-// created is the parent's last step before the gate.
-func (b *builder) created() {
+// recordProcess is what the parent does as soon as there is a process, while
+// the child is at work: from here on a crash leaves a record with its pid.
+func (b *builder) recordProcess() {
+	b.call("record process", "", "pid and start time: together they name one process of this boot",
+		[]string{"read /proc/PID/stat", "openat, write, renameat state.json"}, (*Create).recordProcess)
+	b.announce()
+}
+
+// announce tells others of the new process.
+func (b *builder) announce() {
 	if p := b.spec.Process; p != nil && p.OOMScoreAdj != nil {
 		b.call("oom_score_adj", "/process/oomScoreAdj", "which process the kernel kills first when memory is short; proc(5)",
 			[]string{"write /proc/PID/oom_score_adj"}, (*Create).oomScore)
 	}
 	if b.req.PidFile != "" {
-		b.call("pid file", "", "--pid-file", []string{"write the pid file"}, (*Create).writePidFile)
+		b.call("pid file", "", "--pid-file", []string{"openat, write, rename"}, (*Create).writePidFile)
 	}
 	if b.req.PidfdSocket != "" {
 		b.call("pidfd", "", "--pidfd-socket: a handle of the process that no reuse of its number can confuse; pidfd_open(2)",
 			[]string{"connect, sendmsg SCM_RIGHTS"}, (*Create).sendPidfd)
 	}
-	b.call("record created", "", "from here on the container exists; state and start find it",
+}
+
+// created marks the end: the container is as the configuration wants it.
+func (b *builder) created() {
+	b.call("record created", "", "from here on the container is created, not creating",
 		[]string{"openat, write, renameat state.json"}, (*Create).recordCreated)
 }
 
@@ -366,11 +378,15 @@ func (c *Create) oomScore() error {
 	return nil
 }
 
+func (c *Create) recordProcess() error {
+	c.Rec.PID, c.Rec.StartTime = c.Pid, startTime(c.Pid)
+	c.Rec.AfterGate = c.Plan.afterGate(c.stepOf)
+	return c.lock.writeFile(recordFile, specs.AppendRecord(nil, c.Rec))
+}
+
 func (c *Create) recordCreated() error {
 	r := c.Rec
-	r.Phase, r.PID, r.StartTime = specs.PhaseCreated, c.Pid, startTime(c.Pid)
-	r.RuntimePID, r.RuntimeTime = 0, 0
-	r.AfterGate = c.Plan.afterGate(c.stepOf)
+	r.Phase, r.RuntimePID, r.RuntimeTime = specs.PhaseCreated, 0, 0
 	return c.lock.writeFile(recordFile, specs.AppendRecord(nil, r))
 }
 
@@ -386,6 +402,7 @@ func (c *Create) writePidFile() error {
 	unix.Close(fd)
 	if err == nil {
 		err = unix.Rename(tmp, c.Req.PidFile)
+		c.pidFile = err == nil
 	}
 	if err != nil {
 		unix.Unlink(tmp)
