@@ -115,3 +115,18 @@ func TestRemoveTreeSparesMounts(t *testing.T) {
 		t.Error("still there")
 	}
 }
+
+// A setting of the host that a test changes is seen, and put back.
+func TestSettings(t *testing.T) {
+	Begin(t)
+	NeedRoot(t)
+	const path = "/proc/sys/kernel/domainname" // of all of them the most harmless
+	before := settings()
+	Must(t, os.WriteFile(path, []byte("kit.test"), 0))
+	if !restoreSettings(before) {
+		t.Error("the change is not seen")
+	}
+	if restoreSettings(before) {
+		t.Error("it is not put back")
+	}
+}

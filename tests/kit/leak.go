@@ -23,6 +23,7 @@ func Snap(r *Runtime, bundles ...*Bundle) Snapshot {
 		"cgroup":  cgroups(),
 		"process": nil,
 		"fd":      fds(),
+		"setting": settings(),
 		"state":   tree(r.Root),
 		"tmp":     tree(r.Tmp),
 	}
@@ -47,7 +48,7 @@ func Snap(r *Runtime, bundles ...*Bundle) Snapshot {
 // Compare lists what is in now and was not in s, and what is gone.
 func (s Snapshot) Compare(now Snapshot) []string {
 	var diff []string
-	for _, kind := range []string{"mount", "cgroup", "process", "namespace", "fd", "state", "tmp", "bundle"} {
+	for _, kind := range []string{"mount", "cgroup", "process", "namespace", "fd", "setting", "state", "tmp", "bundle"} {
 		for _, line := range now[kind] {
 			if !slices.Contains(s[kind], line) {
 				diff = append(diff, "new "+kind+": "+line)

