@@ -1,16 +1,28 @@
-# stave: an OCI runtime. `make` builds static binaries into bin/.
+# stave: an OCI runtime.
+#
+#   make            static binaries into bin/
+#   make demo       what a container is, in under a minute
+#   make test       everything that can be tested on this machine (root)
+#   make validate   the OCI project's own validation programs; RUNTIME=runc for another runtime
+#   make bench      speed beside runc, crun and a C program that makes the same calls
+#   make soak       thousands of cycles: nothing may be left
+#   make lint       gofmt, vet, shellcheck
+#   make cross      builds and vets for arm64 and riscv64
+#   make install    PREFIX=/usr/local DESTDIR=
 
 VERSION ?= 0.1.0-dev
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 GO      ?= go
 PREFIX  ?= /usr/local
+DESTDIR ?=
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+GOFILES  = $(shell git ls-files '*.go')
 
-.PHONY: all build
-all build: bin/stave
+.PHONY: all deps demo test pure blackbox validate bench soak lint cross install clean bin/stave bin/stave-faults
 
-.PHONY: bin/stave bin/stave-faults
+all: bin/stave
+
 bin/stave:
 	@mkdir -p bin
 	$(BUILD) -o $@ ./cmd/stave
@@ -19,3 +31,47 @@ bin/stave:
 bin/stave-faults:
 	@mkdir -p bin
 	$(BUILD) -tags faults -o $@ ./cmd/stave
+
+deps:
+	sh tests/deps.sh
+
+demo: bin/stave
+	sh tests/demo.sh
+
+test: deps bin/stave bin/stave-faults
+	$(GO) run ./tests/tally ./cmd/... ./libct/... ./specs/... -- -p 1 ./tests/...
+
+pure:
+	$(GO) run ./tests/tally ./cmd/... ./libct/... ./specs/...
+
+validate: deps bin/stave
+	$(GO) run ./tests/validate
+
+bench: deps bin/stave
+	$(GO) run ./tests/bench
+
+soak: deps bin/stave bin/stave-faults
+	STAVE_SOAK=1 $(GO) run ./tests/tally -- -p 1 -timeout 3h ./tests/...
+
+lint:
+	@test -z "$$(gofmt -l $(GOFILES))" || { echo "gofmt would change:"; gofmt -l $(GOFILES); exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags faults ./libct/... ./cmd/...
+	@if command -v shellcheck >/dev/null; then shellcheck tests/*.sh .ci/run; else echo "shellcheck is not installed: shell scripts not checked"; fi
+
+cross:
+	for arch in arm64 riscv64; do \
+		echo "linux/$$arch"; \
+		GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stave-$$arch ./cmd/stave && \
+		GOARCH=$$arch CGO_ENABLED=0 $(GO) vet ./cmd/stave ./libct/... ./specs || exit 1; \
+	done
+
+install: bin/stave
+	install -D -m 0755 bin/stave $(DESTDIR)$(PREFIX)/bin/stave
+	for page in cmd/stave/cli/text/man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
+	install -D -m 0644 cmd/stave/cli/text/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/stave
+	install -D -m 0644 cmd/stave/cli/text/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_stave
+	install -D -m 0644 cmd/stave/cli/text/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/stave.fish
+
+clean:
+	rm -rf bin tests/.cache
