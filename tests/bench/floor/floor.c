@@ -1,0 +1,250 @@
+// The floor under `run true`: the system calls that the default spec asks for
+// on a host with v1 cgroups, and nothing else. No JSON, no checks beyond "it
+// worked", no choice. Usage: floor [-m BYTES] STATEROOT ROOTFS ID PROGRAM...
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/capability.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MUST(call) do { if ((call) < 0) { perror(#call); _exit(70); } } while (0)
+
+static char *hierarchies[32];
+static int count;
+
+static void put(int dir, const char *file, const char *text)
+{
+	int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+	MUST(fd);
+	MUST(write(fd, text, strlen(text)));
+	close(fd);
+}
+
+static void copy_from_parent(const char *parent, int dir, const char *file)
+{
+	char buf[256], path[512];
+	snprintf(path, sizeof path, "%s/%s", parent, file);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	MUST(fd);
+	int n = read(fd, buf, sizeof buf - 1);
+	MUST(n);
+	buf[n] = 0;
+	close(fd);
+	put(dir, file, buf);
+}
+
+static int tree(const char *type, const char *const options[], unsigned attr)
+{
+	int fs = fsopen(type, FSOPEN_CLOEXEC);
+	MUST(fs);
+	for (; options && *options; options += 2)
+		MUST(fsconfig(fs, FSCONFIG_SET_STRING, options[0], options[1], 0));
+	MUST(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	int mnt = fsmount(fs, FSMOUNT_CLOEXEC, attr);
+	MUST(mnt);
+	close(fs);
+	return mnt;
+}
+
+static void place(int mnt, int root, const char *where)
+{
+	int to = openat(root, where, O_PATH | O_CLOEXEC);
+	MUST(to);
+	MUST(move_mount(mnt, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(to);
+	close(mnt);
+}
+
+static void bind(int from, const char *source, int root, const char *where, unsigned attr)
+{
+	int mnt = open_tree(from, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mnt < 0 && errno == ENOENT)
+		return;
+	MUST(mnt);
+	if (attr) {
+		struct mount_attr a = { .attr_set = attr };
+		MUST(mount_setattr(mnt, "", AT_EMPTY_PATH, &a, sizeof a));
+	}
+	int to = openat(root, where, O_PATH | O_CLOEXEC);
+	if (to < 0) {
+		close(mnt);
+		return;
+	}
+	MUST(move_mount(mnt, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	close(to);
+	close(mnt);
+}
+
+#define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV)
+
+static void filesystems(int root, const char *id)
+{
+	static const char *const dev[] = { "mode", "755", "size", "65536k", NULL };
+	static const char *const pts[] = { "ptmxmode", "0666", "mode", "0620", "gid", "5", NULL };
+	static const char *const shm[] = { "mode", "1777", "size", "65536k", NULL };
+	static const char *const plain[] = { "mode", "755", NULL };
+	static const struct { const char *name; int maj, min; } nodes[] = {
+		{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 } };
+	static const char *const links[][2] = { { "/proc/self/fd", "dev/fd" }, { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" }, { "pts/ptmx", "dev/ptmx" } };
+	static const char *const masked[] = { "proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats",
+		"proc/timer_list", "proc/timer_stats", "proc/sched_debug", "sys/firmware", "proc/scsi" };
+	static const char *const readonly[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger" };
+	char path[512];
+
+	place(tree("proc", NULL, 0), root, "proc");
+	place(tree("tmpfs", dev, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME), root, "dev");
+	MUST(mkdirat(root, "dev/pts", 0755));
+	MUST(mkdirat(root, "dev/shm", 0755));
+	MUST(mkdirat(root, "dev/mqueue", 0755));
+	place(tree("devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root, "dev/pts");
+	place(tree("tmpfs", shm, QUIET), root, "dev/shm");
+	place(tree("mqueue", NULL, QUIET), root, "dev/mqueue");
+	place(tree("sysfs", NULL, QUIET | MOUNT_ATTR_RDONLY), root, "sys");
+	place(tree("tmpfs", plain, QUIET), root, "sys/fs/cgroup");
+	for (int i = 0; i < count; i++) {
+		const char *name = strrchr(hierarchies[i], '/') + 1;
+		snprintf(path, sizeof path, "sys/fs/cgroup/%s", name);
+		MUST(mkdirat(root, path, 0755));
+		char from[512];
+		snprintf(from, sizeof from, "%s/%s", hierarchies[i], id);
+		bind(AT_FDCWD, from, root, path, QUIET | MOUNT_ATTR_RDONLY);
+	}
+	for (unsigned i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+		snprintf(path, sizeof path, "dev/%s", nodes[i].name);
+		MUST(mknodat(root, path, S_IFCHR | 0666, makedev(nodes[i].maj, nodes[i].min)));
+		MUST(fchownat(root, path, 0, 0, 0));
+	}
+	for (unsigned i = 0; i < sizeof links / sizeof *links; i++)
+		MUST(symlinkat(links[i][0], root, links[i][1]));
+	MUST(syscall(SYS_pivot_root, ".", "."));
+	MUST(umount2(".", MNT_DETACH));
+	MUST(chdir("/"));
+	int slash = open("/", O_PATH | O_CLOEXEC);
+	for (unsigned i = 0; i < sizeof masked / sizeof *masked; i++) {
+		struct stat st;
+		if (fstatat(slash, masked[i], &st, 0) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			place(tree("tmpfs", NULL, MOUNT_ATTR_RDONLY), slash, masked[i]);
+		else
+			bind(slash, "dev/null", slash, masked[i], 0);
+	}
+	for (unsigned i = 0; i < sizeof readonly / sizeof *readonly; i++)
+		bind(slash, readonly[i], slash, readonly[i], MOUNT_ATTR_RDONLY);
+	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
+	MUST(mount_setattr(slash, "", AT_EMPTY_PATH, &ro, sizeof ro));
+	close(slash);
+}
+
+static void child(const char *rootfs, const char *id, char **program)
+{
+	char path[512];
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/%s/%s", hierarchies[i], id, strstr(hierarchies[i], "unified") ? "cgroup.procs" : "tasks");
+		put(AT_FDCWD, path, "0");
+	}
+	MUST(setsid());
+	MUST(sethostname("floor", 5));
+	MUST(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
+	int root = open_tree(AT_FDCWD, rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	MUST(root);
+	int at = open(rootfs, O_PATH | O_CLOEXEC);
+	MUST(at);
+	MUST(move_mount(root, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	MUST(fchdir(root));
+	filesystems(root, id);
+	struct rlimit files = { 1024, 1024 };
+	MUST(setrlimit(RLIMIT_NOFILE, &files));
+	const uint64_t keep = 1 << 29 | 1 << 5 | 1 << 10;
+	for (int c = 0; c < 41; c++)
+		if (!(keep >> c & 1))
+			MUST(prctl(PR_CAPBSET_DROP, c, 0, 0, 0));
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct sets[2] = { { keep, keep, 0 }, { 0, 0, 0 } };
+	MUST(syscall(SYS_capset, &head, sets));
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	char *env[] = { "PATH=/bin", "TERM=xterm", NULL };
+	execve(program[0], program, env);
+	perror(program[0]);
+	_exit(127);
+}
+
+int main(int argc, char **argv)
+{
+	const char *limit = NULL;
+	if (argc > 2 && !strcmp(argv[1], "-m")) {
+		limit = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc < 5)
+		return 64;
+	char state[512], record[1024], next[1024], path[1024];
+	DIR *all = opendir("/sys/fs/cgroup");
+	for (struct dirent *e; all && (e = readdir(all)) && count < 32;)
+		if (e->d_name[0] != '.' && e->d_type == DT_DIR) {
+			snprintf(path, sizeof path, "/sys/fs/cgroup/%s", e->d_name);
+			hierarchies[count++] = strdup(path);
+		}
+	snprintf(state, sizeof state, "%s/%s", argv[1], argv[3]);
+	snprintf(record, sizeof record, "%s/state.json", state);
+	snprintf(next, sizeof next, "%s/.state.json", state);
+	MUST(mkdir(state, 0700));
+	for (int round = 0; round < 2; round++) {	// before the first lasting step, and with the pid
+		int fd = open(next, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		MUST(fd);
+		MUST(write(fd, "{}", 2));
+		MUST(fsync(fd));
+		close(fd);
+		MUST(rename(next, record));
+		if (round)
+			break;
+		for (int i = 0; i < count; i++) {
+			snprintf(path, sizeof path, "%s/%s", hierarchies[i], argv[3]);
+			MUST(mkdir(path, 0755));
+			int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			if (strstr(hierarchies[i], "cpuset")) {
+				copy_from_parent(hierarchies[i], dir, "cpuset.cpus");
+				copy_from_parent(hierarchies[i], dir, "cpuset.mems");
+			} else if (strstr(hierarchies[i], "devices")) {
+				put(dir, "devices.deny", "a");
+				put(dir, "devices.allow", "c *:* m");
+				put(dir, "devices.allow", "c 1:3 rwm");
+			} else if (limit && strstr(hierarchies[i], "memory")) {
+				put(dir, "memory.limit_in_bytes", limit);
+			}
+			close(dir);
+		}
+	}
+	struct clone_args args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS,
+		.exit_signal = SIGCHLD };
+	pid_t pid = syscall(SYS_clone3, &args, sizeof args);
+	MUST(pid);
+	if (pid == 0)
+		child(argv[2], argv[3], argv + 4);
+	int status = 0;
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/%s", hierarchies[i], argv[3]);
+		rmdir(path);
+	}
+	unlink(record);
+	rmdir(state);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

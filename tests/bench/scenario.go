@@ -1,0 +1,222 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"stave/tests/kit"
+)
+
+// A scenario is one thing that is timed.
+type scenario struct {
+	name, what string
+	slower     int // divides the number of rounds
+	run        func(w *world, c *contestant) (time.Duration, error)
+}
+
+var errNone = errors.New("not for this contestant")
+
+var scenarios = []scenario{
+	{"run", "run true", 1, func(w *world, c *contestant) (time.Duration, error) { return w.runOnce(c, "true", "") }},
+	{"life", "create + start + kill + delete", 1, (*world).life},
+	{"exec", "exec true", 1, func(w *world, c *contestant) (time.Duration, error) { return w.inRunning(c, "exec", "true") }},
+	{"state", "state", 1, func(w *world, c *contestant) (time.Duration, error) { return w.inRunning(c, "state") }},
+	{"heavy", "run true, 100 masked paths and a container's seccomp profile", 1, func(w *world, c *contestant) (time.Duration, error) {
+		if c.name == "floor" {
+			return 0, errNone
+		}
+		return w.runOnce(c, "heavy", "")
+	}},
+	{"fifty", "50 x run true at once", 10, (*world).fifty},
+}
+
+// command is `run` of a bundle, in the contestant's words.
+func (w *world) command(c *contestant, bundle, id, limit string) []string {
+	dir := filepath.Join(w.dir, bundle)
+	if c.name == "floor" {
+		args := []string{c.path}
+		if limit != "" {
+			args = append(args, "-m", limit)
+		}
+		return append(args, c.root, filepath.Join(w.dir, "rootfs"), id, "/bin/true")
+	}
+	return []string{c.path, "--root", c.root, "run", "--bundle", dir, id}
+}
+
+func (w *world) runOnce(c *contestant, bundle, limit string) (time.Duration, error) {
+	took, _, err := spawn(w.command(c, bundle, w.id(), limit)...)
+	return took, err
+}
+
+func (w *world) life(c *contestant) (time.Duration, error) {
+	if c.name == "floor" {
+		return 0, errNone
+	}
+	id, start := w.id(), time.Now()
+	for _, args := range [][]string{{"create", "--bundle", filepath.Join(w.dir, "sleep"), id}, {"start", id}, {"kill", id, "KILL"}} {
+		if _, _, err := spawn(append([]string{c.path, "--root", c.root}, args...)...); err != nil {
+			return 0, err
+		}
+	}
+	took := time.Since(start)
+	// The process needs a moment to end; that wait is not the runtime's.
+	for range 200 {
+		one, _, err := spawn(c.path, "--root", c.root, "delete", id)
+		if err == nil {
+			return took + one, nil
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return 0, fmt.Errorf("%s never deletes", c.name)
+}
+
+// inRunning times one verb on a container that runs all the while.
+func (w *world) inRunning(c *contestant, verb string, args ...string) (time.Duration, error) {
+	if c.name == "floor" {
+		return 0, errNone
+	}
+	id := w.id()
+	run := func(args ...string) (time.Duration, error) {
+		took, _, err := spawn(append([]string{c.path, "--root", c.root}, args...)...)
+		return took, err
+	}
+	defer func() { _, _ = run("delete", "--force", id) }()
+	if _, err := run("create", "--bundle", filepath.Join(w.dir, "sleep"), id); err != nil {
+		return 0, err
+	}
+	if _, err := run("start", id); err != nil {
+		return 0, err
+	}
+	return run(append([]string{verb, id}, args...)...)
+}
+
+func (w *world) fifty(c *contestant) (time.Duration, error) {
+	var all sync.WaitGroup
+	errs := make([]error, 50)
+	start := time.Now()
+	for i := range errs {
+		args := w.command(c, "true", w.id(), "")
+		all.Add(1)
+		go func() { defer all.Done(); _, _, errs[i] = spawn(args...) }()
+	}
+	all.Wait()
+	return time.Since(start), errors.Join(errs...)
+}
+
+// memory finds the smallest limit with which `true` starts, and the peak RSS.
+func (w *world) memory() {
+	fmt.Printf("\nmemory\n%-8s %16s %16s\n", "", "smallest limit", "peak RSS of run")
+	for i := range w.contestants {
+		c := &w.contestants[i]
+		works := func(limit int) bool {
+			good := 0
+			for range 3 {
+				if c.name != "floor" {
+					_ = w.write("limit", func(s *specs.Spec) { s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: kit.Ptr(int64(limit))} })
+				}
+				if _, err := w.runOnce(c, "limit", strconv.Itoa(limit)); err == nil {
+					good++
+				}
+			}
+			return good == 3
+		}
+		low, high := 0, 64<<20
+		text := "none works"
+		if works(high) {
+			for high-low > 16<<10 {
+				if mid := (low + high) / 2 &^ 4095; works(mid) {
+					high = mid
+				} else {
+					low = mid
+				}
+			}
+			text = fmt.Sprintf("%d KiB", high>>10)
+		}
+		rss := "-"
+		if _, state, err := spawn(w.command(c, "true", w.id(), "")...); err == nil {
+			rss = fmt.Sprintf("%d KiB", state.SysUsage().(*syscall.Rusage).Maxrss)
+		}
+		fmt.Printf("%-8s %16s %16s\n", c.name, text, rss)
+	}
+}
+
+// bundles writes one rootfs and the bundles that use it.
+func (w *world) bundles() error {
+	root := filepath.Join(w.dir, "rootfs")
+	for _, d := range []string{"bin", "dev", "proc", "sys", "etc", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			return err
+		}
+	}
+	data, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		return fmt.Errorf("busybox-static: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "bin/busybox"), data, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"true", "sleep", "sh"} {
+		if err := os.Symlink("busybox", filepath.Join(root, "bin", name)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		w.write("true", func(*specs.Spec) {}),
+		w.write("sleep", func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} }),
+		w.write("heavy", heavy))
+}
+
+func (w *world) write(name string, change func(s *specs.Spec)) error {
+	s := kit.BaseSpec()
+	s.Root.Path = filepath.Join(w.dir, "rootfs")
+	s.Process.Args = []string{"/bin/true"}
+	change(s)
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644)
+}
+
+// heavy masks 100 files of procfs and has the profile of Debian's containers.
+func heavy(s *specs.Spec) {
+	files, _ := filepath.Glob("/proc/sys/net/ipv4/*")
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && !info.IsDir() && len(s.Linux.MaskedPaths) < 100 {
+			s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, f)
+		}
+	}
+	var profile struct {
+		Syscalls []struct {
+			Names    []string
+			Action   specs.LinuxSeccompAction
+			Args     []specs.LinuxSeccompArg
+			Includes struct{ Caps, Arches []string }
+		}
+	}
+	data, err := os.ReadFile("/usr/share/containers/seccomp.json")
+	if err != nil || json.Unmarshal(data, &profile) != nil {
+		return // golang-github-containers-common is not installed: masks only
+	}
+	set := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: []specs.Arch{specs.ArchX86_64, specs.ArchX86, specs.ArchX32}}
+	for _, c := range profile.Syscalls {
+		if c.Action == specs.ActAllow && len(c.Includes.Caps) == 0 && (len(c.Includes.Arches) == 0 || strings.Contains(strings.Join(c.Includes.Arches, " "), "amd64")) {
+			set.Syscalls = append(set.Syscalls, specs.LinuxSyscall{Names: c.Names, Action: c.Action, Args: c.Args})
+		}
+	}
+	s.Linux.Seccomp = set
+}
