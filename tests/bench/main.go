@@ -104,9 +104,11 @@ func bench(rounds int, only, stave string) error {
 // enter finds the contestants; one that is missing is named and left out.
 func (w *world) enter(stave string) error {
 	floor := filepath.Join(w.dir, "floor")
-	source := filepath.Join(kit.ModuleRoot(), "tests/bench/floor/floor.c")
-	if out, err := exec.Command("gcc", "-static", "-O2", "-o", floor, source).CombinedOutput(); err != nil {
-		return fmt.Errorf("build of the floor: %w: %s", err, out)
+	for _, name := range []string{"floor", "rss"} {
+		source := filepath.Join(kit.ModuleRoot(), "tests/bench", name, name+".c")
+		if out, err := exec.Command("gcc", "-static", "-O2", "-o", filepath.Join(w.dir, name), source).CombinedOutput(); err != nil {
+			return fmt.Errorf("build of %s: %w: %s", name, err, out)
+		}
 	}
 	for _, c := range []contestant{{"floor", floor, ""}, {"stave", stave, ""}, {"runc", "runc", ""}, {"crun", "crun", ""}} {
 		path, err := exec.LookPath(c.path)
@@ -172,7 +174,8 @@ func (w *world) table(s scenario, rounds int) {
 	for _, c := range w.contestants {
 		if err := failed[c.name]; err != nil {
 			if !errors.Is(err, errNone) {
-				fmt.Printf("%-8s %v\n", c.name, err)
+				first, _, _ := strings.Cut(err.Error(), "\n")
+				fmt.Printf("%-8s fails: %s\n", c.name, first)
 			}
 			continue
 		}

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -143,8 +143,9 @@ func (w *world) memory() {
 			text = fmt.Sprintf("%d KiB", high>>10)
 		}
 		rss := "-"
-		if _, state, err := spawn(w.command(c, "true", w.id(), "")...); err == nil {
-			rss = fmt.Sprintf("%d KiB", state.SysUsage().(*syscall.Rusage).Maxrss)
+		args := append([]string{filepath.Join(w.dir, "rss")}, w.command(c, "true", w.id(), "")...)
+		if out, err := exec.Command(args[0], args[1:]...).Output(); err == nil {
+			rss = strings.TrimSpace(string(out)) + " KiB"
 		}
 		fmt.Printf("%-8s %16s %16s\n", c.name, text, rss)
 	}

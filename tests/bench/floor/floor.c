@@ -199,8 +199,11 @@ int main(int argc, char **argv)
 	DIR *all = opendir("/sys/fs/cgroup");
 	for (struct dirent *e; all && (e = readdir(all)) && count < 32;)
 		if (e->d_name[0] != '.' && e->d_type == DT_DIR) {
-			snprintf(path, sizeof path, "/sys/fs/cgroup/%s", e->d_name);
-			hierarchies[count++] = strdup(path);
+			snprintf(path, sizeof path, "/sys/fs/cgroup/%s/cgroup.procs", e->d_name);
+			if (access(path, F_OK) == 0) {	// else a mount point without its mount
+				*strrchr(path, '/') = 0;
+				hierarchies[count++] = strdup(path);
+			}
 		}
 	snprintf(state, sizeof state, "%s/%s", argv[1], argv[3]);
 	snprintf(record, sizeof record, "%s/state.json", state);
