@@ -83,7 +83,7 @@ func newFault(p *Plan) (fault, error) {
 		if s.Name == f.name || number == i+1 {
 			f.step = i
 			if s.Actor == Child {
-				f.flat, f.inChild = flat+f.nth, true
+				f.flat, f.inChild = flat+s.waits+f.nth, true
 			}
 			break
 		}

@@ -24,6 +24,7 @@ type Host struct {
 	Cgroups         *cgroup.Layout
 	Cpuset          []cgroup.Write    // v1: cpus and mems copied from above, before any task can enter
 	Sources         map[string]uint32 // st_mode of every bind source
+	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination
 	KCore           bool              // /proc/kcore exists
 	AppArmor        bool
 	SELinux         bool
@@ -45,6 +46,9 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 	h.KCore = unix.Access("/proc/kcore", unix.F_OK) == nil
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
+		if m.Type == "tmpfs" && !hasMode(m.Options) && spec.Root != nil {
+			h.coveredMode(absolute(bundle, spec.Root.Path), m.Destination)
+		}
 		if !specs.IsBind(m) {
 			continue
 		}
@@ -63,6 +67,37 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 		}
 	}
 	return h, nil
+}
+
+func hasMode(options []string) bool {
+	for _, o := range options {
+		if strings.HasPrefix(o, "mode=") {
+			return true
+		}
+	}
+	return false
+}
+
+// coveredMode notes the mode of a directory of the rootfs: a tmpfs over it
+// gets the same, so that /tmp stays what the image made of it.
+func (h *Host) coveredMode(root, dest string) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat2(dir, relative(dest), &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: inRoot})
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil {
+		if h.DirModes == nil {
+			h.DirModes = make(map[string]uint32)
+		}
+		h.DirModes[dest] = st.Mode
+	}
 }
 
 func noFile() nofile.Limit { return nofile.Original }
@@ -115,6 +150,13 @@ func hasHome(env []string) bool {
 // up to 1 MiB.
 func homeOf(spec *rspec.Spec, bundle string, uid uint32) string {
 	root, name := absolute(bundle, spec.Root.Path), "etc/passwd"
+	if spec.Linux != nil {
+		for _, p := range spec.Linux.MaskedPaths {
+			if p := relative(p); p == name || p == "etc" {
+				return "/"
+			}
+		}
+	}
 	for i := range spec.Mounts {
 		if m := &spec.Mounts[i]; relative(m.Destination) == name && specs.IsBind(m) {
 			root, name = absolute(bundle, m.Source), ""

@@ -2,6 +2,7 @@ package libct
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -165,6 +166,9 @@ func (b *builder) fsMount(m *rspec.Mount, opts *specs.MountOptions, field string
 	}
 	b.step(Child, "mount "+m.Destination, field, fsWhy(m.Type))
 	tree := b.newReg()
+	if mode, ok := b.host.DirModes[m.Destination]; ok && m.Type == "tmpfs" {
+		opts.Data = append(opts.Data, "mode="+strconv.FormatUint(uint64(mode&0o7777), 8))
+	}
 	b.newFS(tree, m.Type, m.Source, opts)
 	if m.Type == "devpts" && path.Clean(m.Destination) == "/dev/pts" {
 		b.pts = tree // console.go opens its terminal here, through no path
@@ -207,6 +211,9 @@ func (b *builder) newFS(tree Reg, fstype, source string, opts *specs.MountOption
 	}
 	b.fsconfig(fs, unix.FSCONFIG_SET_STRING, "source", b.str(source))
 	for _, f := range opts.SBFlags {
+		if fstype == "tmpfs" && f == "ro" {
+			continue // the mount alone: what must be in it is yet to be made
+		}
 		b.fsconfig(fs, unix.FSCONFIG_SET_FLAG, f, n(0))
 	}
 	for _, d := range opts.Data {

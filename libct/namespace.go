@@ -74,6 +74,13 @@ func (b *builder) cloneChild() {
 		}
 	}
 	b.fresh = fresh
+	if fresh&unix.CLONE_NEWUSER != 0 {
+		// The others are made once the child is root in the new user
+		// namespace: what they create (the root of mqueue, the sysctls of
+		// the network) then belongs to an id that exists inside.
+		b.later = atOnce &^ (unix.CLONE_NEWUSER | unix.CLONE_NEWPID)
+		atOnce &= unix.CLONE_NEWUSER | unix.CLONE_NEWPID
+	}
 	b.clone = cloneArgs{flags: unix.CLONE_PIDFD, exitSignal: uint64(unix.SIGCHLD)}
 	if !b.staged {
 		b.clone.flags |= atOnce
@@ -108,7 +115,7 @@ func (b *builder) joinNamespaces() {
 	if b.staged {
 		b.step(Child, "clone into namespaces", "/linux/namespaces",
 			"the second process is in the joined pid namespace and owns the new ones; CLONE_PARENT keeps it a child of the runtime")
-		args := b.words(unix.CLONE_PARENT|b.fresh&^lateNamespaces, 0, 0, 0, 0, 0, 0, 0)
+		args := b.words(unix.CLONE_PARENT|b.fresh&^(lateNamespaces|b.later), 0, 0, 0, 0, 0, 0, 0)
 		b.op(unix.SYS_CLONE3, args, n(64)).flag(opFork)
 	}
 	if b.fresh&unix.CLONE_NEWCGROUP != 0 {
@@ -132,6 +139,10 @@ func (b *builder) mapIDs() {
 	b.call("map ids", "/linux/uidMappings", "a user namespace is nobody's until its maps are written from outside; user_namespaces(7)",
 		[]string{"write /proc/PID/uid_map, setgroups, gid_map (or newuidmap, newgidmap)"}, (*Create).mapIDs)
 	b.becomeRoot(field)
+	if b.later != 0 {
+		b.step(Child, "new namespaces", "/linux/namespaces", "made as root of the user namespace, which owns them; unshare(2)")
+		b.op(unix.SYS_UNSHARE, u(b.later))
+	}
 }
 
 func (b *builder) becomeRoot(field string) {

@@ -8,6 +8,7 @@ import "golang.org/x/sys/unix"
 // with an open directory.
 
 func (b *builder) pivot() {
+	b.makeWorkDirectory()
 	b.rootAttributes()
 	mountNS, _ := b.namespace("mount")
 	switch {
@@ -24,11 +25,19 @@ func (b *builder) pivot() {
 		b.op(unix.SYS_CHROOT, b.str("."))
 	default:
 		b.step(Child, "pivot_root", "/root/path", "with \".\" twice the old root ends up on top of the new one, where umount2(2) finds it; pivot_root(2)")
+		flag, _, _ := propagation(b.linux().RootfsPropagation)
+		old := b.name(b.newReg(), "old")
+		if flag != unix.MS_SLAVE {
+			b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str("/"), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(old)
+		}
 		b.op(unix.SYS_FCHDIR, b.root.arg())
 		b.op(unix.SYS_PIVOT_ROOT, b.str("."), b.str("."))
-		// The tree may be shared with the host by now (rootfsPropagation):
-		// detaching it must not unmount the host.
-		b.setPropagation(n(unix.AT_FDCWD), b.str("."), unix.MS_SLAVE, true, 0)
+		if flag != unix.MS_SLAVE {
+			// The host's tree is still shared with the host: to detach it
+			// here must not unmount it there.
+			b.setPropagation(old.arg(), b.str(""), unix.MS_SLAVE, true, unix.AT_EMPTY_PATH)
+			b.close(old)
+		}
 		b.op(unix.SYS_UMOUNT2, b.str("."), n(unix.MNT_DETACH))
 	}
 	b.op(unix.SYS_CHDIR, b.str("/"))
@@ -39,6 +48,17 @@ func (b *builder) pivot() {
 		b.step(Child, "root propagation", "/linux/rootfsPropagation", "only now: before the pivot it would have reached the host")
 		b.setPropagation(n(unix.AT_FDCWD), b.str("/"), flag, rec, 0)
 	}
+}
+
+// makeWorkDirectory makes process.cwd if it is missing and the root is about
+// to become read-only; otherwise entering it does.
+func (b *builder) makeWorkDirectory() {
+	p := b.spec.Process
+	if p == nil || b.spec.Root == nil || !b.spec.Root.Readonly || relative(p.Cwd) == "." {
+		return
+	}
+	b.step(Child, "make work directory", "/process/cwd", "while the root can still be written")
+	b.close(b.makeIn(p.Cwd, false, inRoot))
 }
 
 // rootAttributes makes the root read-only, after all mount points have been

@@ -34,6 +34,7 @@ type Step struct {
 	Actor Actor
 	Ops   []Op                  // the system calls; both actors have them
 	Does  []string              // what Call does, in the words of explain
+	waits int                   // of Ops, those at the beginning that finish put there
 	Call  func(c *Create) error // parent only: work that is no fixed list of calls (hooks, records, messages)
 }
 
@@ -80,6 +81,7 @@ type builder struct {
 
 	joins   []joined    // existing namespaces to enter
 	fresh   uint64      // clone flags of the new ones
+	later   uint64      // of these, the ones to make after the user namespace
 	sources map[int]Reg // bind mounts whose source the parent has opened, by index
 	err     error
 }
@@ -170,6 +172,7 @@ func (b *builder) finish() (*Plan, error) {
 		if !sure && (i == b.mark || len(before) > 0) {
 			before, sure = append(before, wait), true
 		}
+		s.waits = len(before)
 		s.Ops = append(before, s.Ops...)
 		started = true
 		if i < b.mark && b.Steps[i+1].Actor == Parent {

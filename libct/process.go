@@ -99,8 +99,13 @@ func (b *builder) keyring() {
 	key := b.newReg()
 	done := b.label()
 	b.op(unix.SYS_KEYCTL, n(unix.KEYCTL_JOIN_SESSION_KEYRING), b.str("_ses."+b.req.ID), n(0), n(0), n(0)).to(key).on(uint16(unix.ENOSYS), done)
-	// The default permissions of a new session keyring, and search for its owner.
-	b.op(unix.SYS_KEYCTL, n(unix.KEYCTL_SETPERM), key.arg(), n(0x3f1b0000), n(0), n(0))
+	// The default permissions of a new session keyring, and search for its
+	// owner; in a user namespace that id is not ours alone, so for others.
+	perm := 0x3f1b0000
+	if ns, _ := b.namespace(rspec.UserNamespace); ns != nil {
+		perm = 0x3f130008
+	}
+	b.op(unix.SYS_KEYCTL, n(unix.KEYCTL_SETPERM), key.arg(), n(perm), n(0), n(0))
 	b.place(done)
 }
 

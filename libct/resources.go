@@ -182,7 +182,7 @@ func (b *builder) cgroupMount(m *rspec.Mount, opts *mountOptions, field string) 
 		sub.Destination = m.Destination + "/" + name
 		b.step(Child, "mount "+sub.Destination, field, "the container's own part of the hierarchy; cgroup_namespaces(7)")
 		tree := b.newReg()
-		if b.isNew(rspec.CgroupNamespace) {
+		if ns, _ := b.namespace(rspec.CgroupNamespace); ns != nil {
 			fs := mountOptions{Flags: flags}
 			source := "cgroup"
 			if strings.HasPrefix(d.Controllers[0], "name=") {
@@ -226,7 +226,7 @@ func (b *builder) cgroupLinks(m *rspec.Mount, opts *mountOptions, field string) 
 func (b *builder) cgroup2Mount(m *rspec.Mount, opts *mountOptions, field string) {
 	b.step(Child, "mount "+m.Destination, field, "the unified hierarchy, from the container's own cgroup down; cgroup_namespaces(7)")
 	tree := b.newReg()
-	if b.isNew(rspec.CgroupNamespace) {
+	if ns, _ := b.namespace(rspec.CgroupNamespace); ns != nil {
 		b.newFS(tree, "cgroup2", m.Source, opts)
 	} else {
 		own := ""
