@@ -134,7 +134,7 @@ func TestEveryStep(t *testing.T) {
 	path := faultBuild(t)
 	for name, b := range bundles(t) {
 		list := steps(t, kit.NewRuntime(t, path), b)
-		hit := 0
+		ran, hit := 0, 0
 		seen := map[string]int{}
 		for _, s := range list {
 			seen[s.name]++
@@ -145,6 +145,7 @@ func TestEveryStep(t *testing.T) {
 				}
 				t.Run(name+"/"+s.number+" "+fault, func(t *testing.T) {
 					kit.Begin(t)
+					ran++
 					r := kit.NewRuntime(t, path)
 					before := kit.Snap(r, b)
 					id := kit.ID()
@@ -164,7 +165,7 @@ func TestEveryStep(t *testing.T) {
 				})
 			}
 		}
-		if hit == 0 && !t.Skipped() {
+		if hit == 0 && ran > 0 {
 			t.Errorf("%s: not one of %d steps was hit: the fault build has no faults", name, len(list))
 		}
 	}

@@ -96,6 +96,12 @@ type Cmd struct {
 // a container that outlives the command would hold a pipe open.
 func (c *Cmd) Start(t testing.TB) {
 	t.Helper()
+	Must(t, c.TryStart(t))
+}
+
+// TryStart is Start for a program that may not be executable just now.
+func (c *Cmd) TryStart(t testing.TB) error {
+	t.Helper()
 	base := filepath.Join(work, fmt.Sprintf("o%d", serial.Add(1)))
 	out, err := os.OpenFile(base+".out", os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o666)
 	Must(t, err)
@@ -130,12 +136,15 @@ func (c *Cmd) Start(t testing.TB) {
 		ours.pids[c.cmd.Process.Pid] = true
 	}
 	ours.Unlock()
-	Must(t, err)
+	if err != nil {
+		return err
+	}
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
 	pid := c.cmd.Process.Pid
 	c.timer = time.AfterFunc(c.Timeout, func() { c.late.Store(true); unix.Kill(-pid, unix.SIGKILL) })
+	return nil
 }
 
 // PID is the process of a started command.

@@ -123,8 +123,14 @@ func catchExec(kind string) func(*testing.T, *kit.Runtime, *canary) string {
 		r.Extra = []*os.File{leaked}
 		for stop := time.Now().Add(4 * time.Second); time.Now().Before(stop); {
 			r.Timeout = 5 * time.Second
-			r.Exec(id, nil, "true")
-			r.Exec(id, nil, "/bin/self", "--version") // the target is the runtime itself
+			for _, target := range []string{"true", "/bin/self"} { // the second is the runtime itself
+				c := r.Cmd("exec", id, target, "--version")
+				if err := c.TryStart(t); err != nil { // ETXTBSY: someone has it open for writing
+					end()
+					return "the runtime cannot be executed any more: " + err.Error()
+				}
+				c.Wait()
+			}
 		}
 		r.Extra = nil
 		time.Sleep(2500 * time.Millisecond)
