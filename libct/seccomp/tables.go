@@ -2,238 +2,238 @@
 
 package seccomp
 
-const nameCount = 488
+const nameCount = 487
 
 // names is all names, sorted, end to end.
 const names = "" +
 	"_llseek_newselect_sysctlacceptaccept4accessacctadd_key" +
-	"adjtimexafs_syscallalarmarch_prctlarch_specific_syscallarm_fadvise64_64arm_sync_file_rangebdflush" +
-	"bindbpfbreakbreakpointbrkcacheflushcachestatcapget" +
-	"capsetchdirchmodchownchown32chrootclock_adjtimeclock_adjtime64" +
-	"clock_getresclock_getres_time64clock_gettimeclock_gettime64clock_nanosleepclock_nanosleep_time64clock_settimeclock_settime64" +
-	"cloneclone3closeclose_rangeconnectcopy_file_rangecreatcreate_module" +
-	"delete_moduledupdup2dup3epoll_createepoll_create1epoll_ctlepoll_ctl_old" +
-	"epoll_pwaitepoll_pwait2epoll_waitepoll_wait_oldeventfdeventfd2execveexecveat" +
-	"exitexit_groupfaccessatfaccessat2fadvise64fadvise64_64fallocatefanotify_init" +
-	"fanotify_markfchdirfchmodfchmodatfchmodat2fchownfchown32fchownat" +
-	"fcntlfcntl64fdatasyncfgetxattrfile_getattrfile_setattrfinit_moduleflistxattr" +
-	"flockforkfremovexattrfsconfigfsetxattrfsmountfsopenfspick" +
-	"fstatfstat64fstatat64fstatfsfstatfs64fsyncftimeftruncate" +
-	"ftruncate64futexfutex_requeuefutex_time64futex_waitfutex_waitvfutex_wakefutimesat" +
-	"get_kernel_symsget_mempolicyget_robust_listget_thread_areagetcpugetcwdgetdentsgetdents64" +
-	"getegidgetegid32geteuidgeteuid32getgidgetgid32getgroupsgetgroups32" +
-	"getitimergetpeernamegetpgidgetpgrpgetpidgetpmsggetppidgetpriority" +
-	"getrandomgetresgidgetresgid32getresuidgetresuid32getrlimitgetrusagegetsid" +
-	"getsocknamegetsockoptgettidgettimeofdaygetuidgetuid32getxattrgetxattrat" +
-	"gttyidleinit_moduleinotify_add_watchinotify_initinotify_init1inotify_rm_watchio_cancel" +
-	"io_destroyio_geteventsio_pgeteventsio_pgetevents_time64io_setupio_submitio_uring_enterio_uring_register" +
-	"io_uring_setupioctliopermioplioprio_getioprio_setipckcmp" +
-	"kexec_file_loadkexec_loadkeyctlkilllandlock_add_rulelandlock_create_rulesetlandlock_restrict_selflchown" +
-	"lchown32lgetxattrlinklinkatlistenlistmountlistnslistxattr" +
-	"listxattratllistxattrlocklookup_dcookielremovexattrlseeklsetxattrlsm_get_self_attr" +
-	"lsm_list_moduleslsm_set_self_attrlstatlstat64madvisemap_shadow_stackmbindmembarrier" +
-	"memfd_creatememfd_secretmigrate_pagesmincoremkdirmkdiratmknodmknodat" +
-	"mlockmlock2mlockallmmapmmap2modify_ldtmountmount_setattr" +
-	"move_mountmove_pagesmprotectmpxmq_getsetattrmq_notifymq_openmq_timedreceive" +
-	"mq_timedreceive_time64mq_timedsendmq_timedsend_time64mq_unlinkmremapmsealmsgctlmsgget" +
-	"msgrcvmsgsndmsyncmunlockmunlockallmunmapname_to_handle_atnanosleep" +
-	"newfstatatnfsservctlniceoldfstatoldlstatoldoldunameoldstatolduname" +
-	"openopen_by_handle_atopen_treeopen_tree_attropenatopenat2pausepciconfig_iobase" +
-	"pciconfig_readpciconfig_writeperf_event_openpersonalitypidfd_getfdpidfd_openpidfd_send_signalpipe" +
-	"pipe2pivot_rootpkey_allocpkey_freepkey_mprotectpollppollppoll_time64" +
-	"prctlpread64preadvpreadv2prlimit64process_madviseprocess_mreleaseprocess_vm_readv" +
-	"process_vm_writevprofprofilpselect6pselect6_time64ptraceputpmsgpwrite64" +
-	"pwritevpwritev2query_modulequotactlquotactl_fdreadreadaheadreaddir" +
-	"readlinkreadlinkatreadvrebootrecvrecvfromrecvmmsgrecvmmsg_time64" +
-	"recvmsgremap_file_pagesremovexattrremovexattratrenamerenameatrenameat2request_key" +
-	"restart_syscallriscv_flush_icacheriscv_hwprobermdirrseqrseq_slice_yieldrt_sigactionrt_sigpending" +
-	"rt_sigprocmaskrt_sigqueueinfort_sigreturnrt_sigsuspendrt_sigtimedwaitrt_sigtimedwait_time64rt_tgsigqueueinfosched_get_priority_max" +
-	"sched_get_priority_minsched_getaffinitysched_getattrsched_getparamsched_getschedulersched_rr_get_intervalsched_rr_get_interval_time64sched_setaffinity" +
-	"sched_setattrsched_setparamsched_setschedulersched_yieldseccompsecurityselectsemctl" +
-	"semgetsemopsemtimedopsemtimedop_time64sendsendfilesendfile64sendmmsg" +
-	"sendmsgsendtoset_mempolicyset_mempolicy_home_nodeset_robust_listset_thread_areaset_tid_addressset_tls" +
-	"setdomainnamesetfsgidsetfsgid32setfsuidsetfsuid32setgidsetgid32setgroups" +
-	"setgroups32sethostnamesetitimersetnssetpgidsetprioritysetregidsetregid32" +
-	"setresgidsetresgid32setresuidsetresuid32setreuidsetreuid32setrlimitsetsid" +
-	"setsockoptsettimeofdaysetuidsetuid32setxattrsetxattratsgetmaskshmat" +
-	"shmctlshmdtshmgetshutdownsigactionsigaltstacksignalsignalfd" +
-	"signalfd4sigpendingsigprocmasksigreturnsigsuspendsocketsocketcallsocketpair" +
-	"splicessetmaskstatstat64statfsstatfs64statmountstatx" +
-	"stimesttyswapoffswaponsymlinksymlinkatsyncsync_file_range" +
-	"sync_file_range2syncfssysfssysinfosyslogteetgkilltime" +
-	"timer_createtimer_deletetimer_getoverruntimer_gettimetimer_gettime64timer_settimetimer_settime64timerfd_create" +
-	"timerfd_gettimetimerfd_gettime64timerfd_settimetimerfd_settime64timestkilltruncatetruncate64" +
-	"tuxcallugetrlimitulimitumaskumountumount2unameunlink" +
-	"unlinkatunshareuprobeuretprobeuselibuserfaultfdusr26usr32" +
-	"ustatutimeutimensatutimensat_time64utimesvforkvhangupvm86" +
-	"vm86oldvmsplicevserverwait4waitidwaitpidwritewritev" +
+	"adjtimexafs_syscallalarmarch_prctlarm_fadvise64_64arm_sync_file_rangebdflushbind" +
+	"bpfbreakbreakpointbrkcacheflushcachestatcapgetcapset" +
+	"chdirchmodchownchown32chrootclock_adjtimeclock_adjtime64clock_getres" +
+	"clock_getres_time64clock_gettimeclock_gettime64clock_nanosleepclock_nanosleep_time64clock_settimeclock_settime64clone" +
+	"clone3closeclose_rangeconnectcopy_file_rangecreatcreate_moduledelete_module" +
+	"dupdup2dup3epoll_createepoll_create1epoll_ctlepoll_ctl_oldepoll_pwait" +
+	"epoll_pwait2epoll_waitepoll_wait_oldeventfdeventfd2execveexecveatexit" +
+	"exit_groupfaccessatfaccessat2fadvise64fadvise64_64fallocatefanotify_initfanotify_mark" +
+	"fchdirfchmodfchmodatfchmodat2fchownfchown32fchownatfcntl" +
+	"fcntl64fdatasyncfgetxattrfile_getattrfile_setattrfinit_moduleflistxattrflock" +
+	"forkfremovexattrfsconfigfsetxattrfsmountfsopenfspickfstat" +
+	"fstat64fstatat64fstatfsfstatfs64fsyncftimeftruncateftruncate64" +
+	"futexfutex_requeuefutex_time64futex_waitfutex_waitvfutex_wakefutimesatget_kernel_syms" +
+	"get_mempolicyget_robust_listget_thread_areagetcpugetcwdgetdentsgetdents64getegid" +
+	"getegid32geteuidgeteuid32getgidgetgid32getgroupsgetgroups32getitimer" +
+	"getpeernamegetpgidgetpgrpgetpidgetpmsggetppidgetprioritygetrandom" +
+	"getresgidgetresgid32getresuidgetresuid32getrlimitgetrusagegetsidgetsockname" +
+	"getsockoptgettidgettimeofdaygetuidgetuid32getxattrgetxattratgtty" +
+	"idleinit_moduleinotify_add_watchinotify_initinotify_init1inotify_rm_watchio_cancelio_destroy" +
+	"io_geteventsio_pgeteventsio_pgetevents_time64io_setupio_submitio_uring_enterio_uring_registerio_uring_setup" +
+	"ioctliopermioplioprio_getioprio_setipckcmpkexec_file_load" +
+	"kexec_loadkeyctlkilllandlock_add_rulelandlock_create_rulesetlandlock_restrict_selflchownlchown32" +
+	"lgetxattrlinklinkatlistenlistmountlistnslistxattrlistxattrat" +
+	"llistxattrlocklookup_dcookielremovexattrlseeklsetxattrlsm_get_self_attrlsm_list_modules" +
+	"lsm_set_self_attrlstatlstat64madvisemap_shadow_stackmbindmembarriermemfd_create" +
+	"memfd_secretmigrate_pagesmincoremkdirmkdiratmknodmknodatmlock" +
+	"mlock2mlockallmmapmmap2modify_ldtmountmount_setattrmove_mount" +
+	"move_pagesmprotectmpxmq_getsetattrmq_notifymq_openmq_timedreceivemq_timedreceive_time64" +
+	"mq_timedsendmq_timedsend_time64mq_unlinkmremapmsealmsgctlmsggetmsgrcv" +
+	"msgsndmsyncmunlockmunlockallmunmapname_to_handle_atnanosleepnewfstatat" +
+	"nfsservctlniceoldfstatoldlstatoldoldunameoldstatoldunameopen" +
+	"open_by_handle_atopen_treeopen_tree_attropenatopenat2pausepciconfig_iobasepciconfig_read" +
+	"pciconfig_writeperf_event_openpersonalitypidfd_getfdpidfd_openpidfd_send_signalpipepipe2" +
+	"pivot_rootpkey_allocpkey_freepkey_mprotectpollppollppoll_time64prctl" +
+	"pread64preadvpreadv2prlimit64process_madviseprocess_mreleaseprocess_vm_readvprocess_vm_writev" +
+	"profprofilpselect6pselect6_time64ptraceputpmsgpwrite64pwritev" +
+	"pwritev2query_modulequotactlquotactl_fdreadreadaheadreaddirreadlink" +
+	"readlinkatreadvrebootrecvrecvfromrecvmmsgrecvmmsg_time64recvmsg" +
+	"remap_file_pagesremovexattrremovexattratrenamerenameatrenameat2request_keyrestart_syscall" +
+	"riscv_flush_icacheriscv_hwprobermdirrseqrseq_slice_yieldrt_sigactionrt_sigpendingrt_sigprocmask" +
+	"rt_sigqueueinfort_sigreturnrt_sigsuspendrt_sigtimedwaitrt_sigtimedwait_time64rt_tgsigqueueinfosched_get_priority_maxsched_get_priority_min" +
+	"sched_getaffinitysched_getattrsched_getparamsched_getschedulersched_rr_get_intervalsched_rr_get_interval_time64sched_setaffinitysched_setattr" +
+	"sched_setparamsched_setschedulersched_yieldseccompsecurityselectsemctlsemget" +
+	"semopsemtimedopsemtimedop_time64sendsendfilesendfile64sendmmsgsendmsg" +
+	"sendtoset_mempolicyset_mempolicy_home_nodeset_robust_listset_thread_areaset_tid_addressset_tlssetdomainname" +
+	"setfsgidsetfsgid32setfsuidsetfsuid32setgidsetgid32setgroupssetgroups32" +
+	"sethostnamesetitimersetnssetpgidsetprioritysetregidsetregid32setresgid" +
+	"setresgid32setresuidsetresuid32setreuidsetreuid32setrlimitsetsidsetsockopt" +
+	"settimeofdaysetuidsetuid32setxattrsetxattratsgetmaskshmatshmctl" +
+	"shmdtshmgetshutdownsigactionsigaltstacksignalsignalfdsignalfd4" +
+	"sigpendingsigprocmasksigreturnsigsuspendsocketsocketcallsocketpairsplice" +
+	"ssetmaskstatstat64statfsstatfs64statmountstatxstime" +
+	"sttyswapoffswaponsymlinksymlinkatsyncsync_file_rangesync_file_range2" +
+	"syncfssysfssysinfosyslogteetgkilltimetimer_create" +
+	"timer_deletetimer_getoverruntimer_gettimetimer_gettime64timer_settimetimer_settime64timerfd_createtimerfd_gettime" +
+	"timerfd_gettime64timerfd_settimetimerfd_settime64timestkilltruncatetruncate64tuxcall" +
+	"ugetrlimitulimitumaskumountumount2unameunlinkunlinkat" +
+	"unshareuprobeuretprobeuselibuserfaultfdusr26usr32ustat" +
+	"utimeutimensatutimensat_time64utimesvforkvhangupvm86vm86old" +
+	"vmsplicevserverwait4waitidwaitpidwritewritev" +
 	""
 
 // nameEnds[i] is where name i ends in names.
 var nameEnds = [nameCount]uint16{
-	7, 17, 24, 30, 37, 43, 47, 54, 62, 73, 78, 88, 109, 125, 144, 151, 155, 158, 163, 173, 176, 186, 195, 201,
-	207, 212, 217, 222, 229, 235, 248, 263, 275, 294, 307, 322, 337, 359, 372, 387, 392, 398, 403, 414, 421, 436, 441, 454,
-	467, 470, 474, 478, 490, 503, 512, 525, 536, 548, 558, 572, 579, 587, 593, 601, 605, 615, 624, 634, 643, 655, 664, 677,
-	690, 696, 702, 710, 719, 725, 733, 741, 746, 753, 762, 771, 783, 795, 807, 817, 822, 826, 838, 846, 855, 862, 868, 874,
-	879, 886, 895, 902, 911, 916, 921, 930, 941, 946, 959, 971, 981, 992, 1002, 1011, 1026, 1039, 1054, 1069, 1075, 1081, 1089, 1099,
-	1106, 1115, 1122, 1131, 1137, 1145, 1154, 1165, 1174, 1185, 1192, 1199, 1205, 1212, 1219, 1230, 1239, 1248, 1259, 1268, 1279, 1288, 1297, 1303,
-	1314, 1324, 1330, 1342, 1348, 1356, 1364, 1374, 1378, 1382, 1393, 1410, 1422, 1435, 1451, 1460, 1470, 1482, 1495, 1515, 1523, 1532, 1546, 1563,
-	1577, 1582, 1588, 1592, 1602, 1612, 1615, 1619, 1634, 1644, 1650, 1654, 1671, 1694, 1716, 1722, 1730, 1739, 1743, 1749, 1755, 1764, 1770, 1779,
-	1790, 1800, 1804, 1818, 1830, 1835, 1844, 1861, 1877, 1894, 1899, 1906, 1913, 1929, 1934, 1944, 1956, 1968, 1981, 1988, 1993, 2000, 2005, 2012,
-	2017, 2023, 2031, 2035, 2040, 2050, 2055, 2068, 2078, 2088, 2096, 2099, 2112, 2121, 2128, 2143, 2165, 2177, 2196, 2205, 2211, 2216, 2222, 2228,
-	2234, 2240, 2245, 2252, 2262, 2268, 2285, 2294, 2304, 2314, 2318, 2326, 2334, 2345, 2352, 2360, 2364, 2381, 2390, 2404, 2410, 2417, 2422, 2438,
-	2452, 2467, 2482, 2493, 2504, 2514, 2531, 2535, 2540, 2550, 2560, 2569, 2582, 2586, 2591, 2603, 2608, 2615, 2621, 2628, 2637, 2652, 2668, 2684,
-	2701, 2705, 2711, 2719, 2734, 2740, 2747, 2755, 2762, 2770, 2782, 2790, 2801, 2805, 2814, 2821, 2829, 2839, 2844, 2850, 2854, 2862, 2870, 2885,
-	2892, 2908, 2919, 2932, 2938, 2946, 2955, 2966, 2981, 2999, 3012, 3017, 3021, 3037, 3049, 3062, 3076, 3091, 3103, 3116, 3131, 3153, 3170, 3192,
-	3214, 3231, 3244, 3258, 3276, 3297, 3325, 3342, 3355, 3369, 3387, 3398, 3405, 3413, 3419, 3425, 3431, 3436, 3446, 3463, 3467, 3475, 3485, 3493,
-	3500, 3506, 3519, 3542, 3557, 3572, 3587, 3594, 3607, 3615, 3625, 3633, 3643, 3649, 3657, 3666, 3677, 3688, 3697, 3702, 3709, 3720, 3728, 3738,
-	3747, 3758, 3767, 3778, 3786, 3796, 3805, 3811, 3821, 3833, 3839, 3847, 3855, 3865, 3873, 3878, 3884, 3889, 3895, 3903, 3912, 3923, 3929, 3937,
-	3946, 3956, 3967, 3976, 3986, 3992, 4002, 4012, 4018, 4026, 4030, 4036, 4042, 4050, 4059, 4064, 4069, 4073, 4080, 4086, 4093, 4102, 4106, 4121,
-	4137, 4143, 4148, 4155, 4161, 4164, 4170, 4174, 4186, 4198, 4214, 4227, 4242, 4255, 4270, 4284, 4299, 4316, 4331, 4348, 4353, 4358, 4366, 4376,
-	4383, 4393, 4399, 4404, 4410, 4417, 4422, 4428, 4436, 4443, 4449, 4458, 4464, 4475, 4480, 4485, 4490, 4495, 4504, 4520, 4526, 4531, 4538, 4542,
-	4549, 4557, 4564, 4569, 4575, 4582, 4587, 4593,
+	7, 17, 24, 30, 37, 43, 47, 54, 62, 73, 78, 88, 104, 123, 130, 134, 137, 142, 152, 155, 165, 174, 180, 186,
+	191, 196, 201, 208, 214, 227, 242, 254, 273, 286, 301, 316, 338, 351, 366, 371, 377, 382, 393, 400, 415, 420, 433, 446,
+	449, 453, 457, 469, 482, 491, 504, 515, 527, 537, 551, 558, 566, 572, 580, 584, 594, 603, 613, 622, 634, 643, 656, 669,
+	675, 681, 689, 698, 704, 712, 720, 725, 732, 741, 750, 762, 774, 786, 796, 801, 805, 817, 825, 834, 841, 847, 853, 858,
+	865, 874, 881, 890, 895, 900, 909, 920, 925, 938, 950, 960, 971, 981, 990, 1005, 1018, 1033, 1048, 1054, 1060, 1068, 1078, 1085,
+	1094, 1101, 1110, 1116, 1124, 1133, 1144, 1153, 1164, 1171, 1178, 1184, 1191, 1198, 1209, 1218, 1227, 1238, 1247, 1258, 1267, 1276, 1282, 1293,
+	1303, 1309, 1321, 1327, 1335, 1343, 1353, 1357, 1361, 1372, 1389, 1401, 1414, 1430, 1439, 1449, 1461, 1474, 1494, 1502, 1511, 1525, 1542, 1556,
+	1561, 1567, 1571, 1581, 1591, 1594, 1598, 1613, 1623, 1629, 1633, 1650, 1673, 1695, 1701, 1709, 1718, 1722, 1728, 1734, 1743, 1749, 1758, 1769,
+	1779, 1783, 1797, 1809, 1814, 1823, 1840, 1856, 1873, 1878, 1885, 1892, 1908, 1913, 1923, 1935, 1947, 1960, 1967, 1972, 1979, 1984, 1991, 1996,
+	2002, 2010, 2014, 2019, 2029, 2034, 2047, 2057, 2067, 2075, 2078, 2091, 2100, 2107, 2122, 2144, 2156, 2175, 2184, 2190, 2195, 2201, 2207, 2213,
+	2219, 2224, 2231, 2241, 2247, 2264, 2273, 2283, 2293, 2297, 2305, 2313, 2324, 2331, 2339, 2343, 2360, 2369, 2383, 2389, 2396, 2401, 2417, 2431,
+	2446, 2461, 2472, 2483, 2493, 2510, 2514, 2519, 2529, 2539, 2548, 2561, 2565, 2570, 2582, 2587, 2594, 2600, 2607, 2616, 2631, 2647, 2663, 2680,
+	2684, 2690, 2698, 2713, 2719, 2726, 2734, 2741, 2749, 2761, 2769, 2780, 2784, 2793, 2800, 2808, 2818, 2823, 2829, 2833, 2841, 2849, 2864, 2871,
+	2887, 2898, 2911, 2917, 2925, 2934, 2945, 2960, 2978, 2991, 2996, 3000, 3016, 3028, 3041, 3055, 3070, 3082, 3095, 3110, 3132, 3149, 3171, 3193,
+	3210, 3223, 3237, 3255, 3276, 3304, 3321, 3334, 3348, 3366, 3377, 3384, 3392, 3398, 3404, 3410, 3415, 3425, 3442, 3446, 3454, 3464, 3472, 3479,
+	3485, 3498, 3521, 3536, 3551, 3566, 3573, 3586, 3594, 3604, 3612, 3622, 3628, 3636, 3645, 3656, 3667, 3676, 3681, 3688, 3699, 3707, 3717, 3726,
+	3737, 3746, 3757, 3765, 3775, 3784, 3790, 3800, 3812, 3818, 3826, 3834, 3844, 3852, 3857, 3863, 3868, 3874, 3882, 3891, 3902, 3908, 3916, 3925,
+	3935, 3946, 3955, 3965, 3971, 3981, 3991, 3997, 4005, 4009, 4015, 4021, 4029, 4038, 4043, 4048, 4052, 4059, 4065, 4072, 4081, 4085, 4100, 4116,
+	4122, 4127, 4134, 4140, 4143, 4149, 4153, 4165, 4177, 4193, 4206, 4221, 4234, 4249, 4263, 4278, 4295, 4310, 4327, 4332, 4337, 4345, 4355, 4362,
+	4372, 4378, 4383, 4389, 4396, 4401, 4407, 4415, 4422, 4428, 4437, 4443, 4454, 4459, 4464, 4469, 4474, 4483, 4499, 4505, 4510, 4517, 4521, 4528,
+	4536, 4543, 4548, 4554, 4561, 4566, 4572,
 }
 
 var numbers386 = [nameCount]uint16{
-	140, 142, 149, none, 364, 33, 51, 286, 124, 137, 27, 384, none, none, none, 134, 361, 357, 17, none, 45, none, 451, 184,
-	185, 12, 15, 182, 212, 61, 343, 405, 266, 406, 265, 403, 267, 407, 264, 404, 120, 435, 6, 436, 362, 377, 8, 127,
-	129, 41, 63, 330, 254, 329, 255, none, 319, 441, 256, none, 323, 328, 11, 358, 1, 252, 307, 439, 250, 272, 324, 338,
-	339, 133, 94, 306, 452, 95, 207, 298, 55, 221, 148, 231, 468, 469, 350, 234, 143, 2, 237, 431, 228, 432, 430, 433,
-	108, 197, 300, 100, 269, 118, 35, 93, 194, 240, 456, 422, 455, 449, 454, 299, 130, 275, 312, 244, 318, 183, 141, 220,
-	50, 202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 355, 171, 211, 165, 209, 76, 77, 147,
-	367, 365, 224, 78, 24, 199, 229, 464, 32, 112, 128, 292, 291, 332, 293, 249, 246, 247, 385, 416, 245, 248, 426, 427,
-	425, 54, 101, 110, 290, 289, 117, 349, none, 283, 288, 37, 445, 444, 446, 16, 198, 230, 9, 303, 363, 458, 470, 232,
-	465, 233, 53, 253, 236, 19, 227, 459, 461, 460, 107, 196, 219, 453, 274, 375, 356, 447, 294, 218, 39, 296, 14, 297,
-	150, 376, 152, 90, 192, 123, 21, 442, 429, 317, 125, 56, 282, 281, 277, 280, 419, 279, 418, 278, 163, 462, 402, 399,
-	401, 400, 144, 151, 153, 91, 341, 162, none, 169, 34, 28, 84, 59, 18, 109, 5, 342, 428, 467, 295, 437, 29, none,
-	none, none, 336, 136, 438, 434, 424, 42, 331, 217, 381, 382, 380, 168, 309, 414, 172, 180, 333, 378, 340, 440, 448, 347,
-	348, 44, 98, 308, 413, 26, 189, 181, 334, 379, 167, 131, 443, 3, 225, 89, 85, 305, 145, 88, none, 371, 337, 417,
-	372, 257, 235, 466, 38, 302, 353, 287, 0, none, none, 40, 386, 471, 174, 176, 175, 178, 173, 179, 177, 421, 335, 159,
-	160, 242, 352, 155, 157, 161, 423, 241, 351, 154, 156, 158, 354, none, 82, 394, 393, none, none, 420, none, 187, 239, 345,
-	370, 369, 276, 450, 311, 243, 258, none, 121, 139, 216, 138, 215, 46, 214, 81, 206, 74, 104, 346, 57, 97, 71, 204,
-	170, 210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 226, 463, 68, 397, 396, 398, 395, 373, 67, 186, 48, 321,
-	327, 73, 126, 119, 72, 359, 102, 360, 313, 69, 106, 195, 99, 268, 457, 383, 25, 31, 115, 87, 83, 304, 36, 314,
-	none, 344, 135, 116, 103, 315, 270, 13, 259, 263, 262, 261, 408, 260, 409, 322, 326, 410, 325, 411, 43, 238, 92, 193,
-	none, 191, 58, 60, 22, 52, 122, 10, 301, 310, none, none, 86, 374, none, none, 62, 30, 320, 412, 271, 190, 111, 166,
-	113, 316, 273, 114, 284, 7, 4, 146,
+	140, 142, 149, none, 364, 33, 51, 286, 124, 137, 27, 384, none, none, 134, 361, 357, 17, none, 45, none, 451, 184, 185,
+	12, 15, 182, 212, 61, 343, 405, 266, 406, 265, 403, 267, 407, 264, 404, 120, 435, 6, 436, 362, 377, 8, 127, 129,
+	41, 63, 330, 254, 329, 255, none, 319, 441, 256, none, 323, 328, 11, 358, 1, 252, 307, 439, 250, 272, 324, 338, 339,
+	133, 94, 306, 452, 95, 207, 298, 55, 221, 148, 231, 468, 469, 350, 234, 143, 2, 237, 431, 228, 432, 430, 433, 108,
+	197, 300, 100, 269, 118, 35, 93, 194, 240, 456, 422, 455, 449, 454, 299, 130, 275, 312, 244, 318, 183, 141, 220, 50,
+	202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 355, 171, 211, 165, 209, 76, 77, 147, 367,
+	365, 224, 78, 24, 199, 229, 464, 32, 112, 128, 292, 291, 332, 293, 249, 246, 247, 385, 416, 245, 248, 426, 427, 425,
+	54, 101, 110, 290, 289, 117, 349, none, 283, 288, 37, 445, 444, 446, 16, 198, 230, 9, 303, 363, 458, 470, 232, 465,
+	233, 53, 253, 236, 19, 227, 459, 461, 460, 107, 196, 219, 453, 274, 375, 356, 447, 294, 218, 39, 296, 14, 297, 150,
+	376, 152, 90, 192, 123, 21, 442, 429, 317, 125, 56, 282, 281, 277, 280, 419, 279, 418, 278, 163, 462, 402, 399, 401,
+	400, 144, 151, 153, 91, 341, 162, none, 169, 34, 28, 84, 59, 18, 109, 5, 342, 428, 467, 295, 437, 29, none, none,
+	none, 336, 136, 438, 434, 424, 42, 331, 217, 381, 382, 380, 168, 309, 414, 172, 180, 333, 378, 340, 440, 448, 347, 348,
+	44, 98, 308, 413, 26, 189, 181, 334, 379, 167, 131, 443, 3, 225, 89, 85, 305, 145, 88, none, 371, 337, 417, 372,
+	257, 235, 466, 38, 302, 353, 287, 0, none, none, 40, 386, 471, 174, 176, 175, 178, 173, 179, 177, 421, 335, 159, 160,
+	242, 352, 155, 157, 161, 423, 241, 351, 154, 156, 158, 354, none, 82, 394, 393, none, none, 420, none, 187, 239, 345, 370,
+	369, 276, 450, 311, 243, 258, none, 121, 139, 216, 138, 215, 46, 214, 81, 206, 74, 104, 346, 57, 97, 71, 204, 170,
+	210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 226, 463, 68, 397, 396, 398, 395, 373, 67, 186, 48, 321, 327,
+	73, 126, 119, 72, 359, 102, 360, 313, 69, 106, 195, 99, 268, 457, 383, 25, 31, 115, 87, 83, 304, 36, 314, none,
+	344, 135, 116, 103, 315, 270, 13, 259, 263, 262, 261, 408, 260, 409, 322, 326, 410, 325, 411, 43, 238, 92, 193, none,
+	191, 58, 60, 22, 52, 122, 10, 301, 310, none, none, 86, 374, none, none, 62, 30, 320, 412, 271, 190, 111, 166, 113,
+	316, 273, 114, 284, 7, 4, 146,
 }
 
 var numbersamd64 = [nameCount]uint16{
-	none, none, 156, 43, 288, 21, 163, 248, 159, 183, 37, 158, none, none, none, none, 49, 321, none, none, 12, none, 451, 125,
-	126, 80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, 174,
-	176, 32, 33, 292, 213, 291, 233, 214, 281, 441, 232, 215, 284, 290, 59, 322, 60, 231, 269, 439, 221, none, 285, 300,
-	301, 81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433,
-	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, 177, 239, 274, 211, 309, 79, 78, 217,
-	108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124,
-	51, 55, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 206, 209, 426, 427,
-	425, 16, 173, 172, 252, 251, none, 312, 320, 246, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194,
-	465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, 453, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259,
-	149, 325, 151, 9, none, 154, 165, 442, 429, 279, 10, none, 245, 244, 240, 243, none, 242, none, 241, 25, 462, 71, 68,
-	70, 69, 26, 150, 152, 11, 303, 35, 262, 180, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34, none,
-	none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 295, 327, 302, 440, 448, 310,
-	311, none, none, 270, none, 101, 182, 18, 296, 328, 178, 179, 443, 0, 187, none, 89, 267, 19, 169, none, 45, 299, none,
-	47, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 13, 127, 14, 129, 15, 130, 128, none, 297, 146,
-	147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64, 65, 220, none, none, 40, none, 307,
-	46, 44, 238, 450, 273, 205, 218, none, 171, 123, none, 122, none, 106, none, 116, none, 170, 38, 308, 109, 141, 114, none,
-	119, none, 117, none, 113, none, 160, 112, 54, 164, 105, none, 188, 463, none, 30, 31, 67, 29, 48, none, 131, none, 282,
-	289, none, none, none, none, 41, none, 53, 275, none, 4, none, 137, none, 457, 332, none, none, 168, 167, 88, 266, 162, 277,
-	none, 306, 139, 99, 103, 276, 234, 201, 222, 226, 225, 224, none, 223, none, 283, 287, none, 286, none, 100, 200, 76, none,
-	184, none, none, 95, none, 166, 63, 87, 263, 272, 336, 335, 134, 323, none, none, 136, 132, 280, none, 235, 58, 153, none,
-	none, 278, 236, 61, 247, none, 1, 20,
+	none, none, 156, 43, 288, 21, 163, 248, 159, 183, 37, 158, none, none, none, 49, 321, none, none, 12, none, 451, 125, 126,
+	80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, 174, 176,
+	32, 33, 292, 213, 291, 233, 214, 281, 441, 232, 215, 284, 290, 59, 322, 60, 231, 269, 439, 221, none, 285, 300, 301,
+	81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433, 5,
+	none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, 177, 239, 274, 211, 309, 79, 78, 217, 108,
+	none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124, 51,
+	55, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 206, 209, 426, 427, 425,
+	16, 173, 172, 252, 251, none, 312, 320, 246, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194, 465,
+	195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, 453, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259, 149,
+	325, 151, 9, none, 154, 165, 442, 429, 279, 10, none, 245, 244, 240, 243, none, 242, none, 241, 25, 462, 71, 68, 70,
+	69, 26, 150, 152, 11, 303, 35, 262, 180, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34, none, none,
+	none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 295, 327, 302, 440, 448, 310, 311,
+	none, none, 270, none, 101, 182, 18, 296, 328, 178, 179, 443, 0, 187, none, 89, 267, 19, 169, none, 45, 299, none, 47,
+	216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 13, 127, 14, 129, 15, 130, 128, none, 297, 146, 147,
+	204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64, 65, 220, none, none, 40, none, 307, 46,
+	44, 238, 450, 273, 205, 218, none, 171, 123, none, 122, none, 106, none, 116, none, 170, 38, 308, 109, 141, 114, none, 119,
+	none, 117, none, 113, none, 160, 112, 54, 164, 105, none, 188, 463, none, 30, 31, 67, 29, 48, none, 131, none, 282, 289,
+	none, none, none, none, 41, none, 53, 275, none, 4, none, 137, none, 457, 332, none, none, 168, 167, 88, 266, 162, 277, none,
+	306, 139, 99, 103, 276, 234, 201, 222, 226, 225, 224, none, 223, none, 283, 287, none, 286, none, 100, 200, 76, none, 184,
+	none, none, 95, none, 166, 63, 87, 263, 272, 336, 335, 134, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none,
+	278, 236, 61, 247, none, 1, 20,
 }
 
 var numbersarm = [nameCount]uint16{
-	140, 142, 149, 285, 366, 33, 51, 309, 124, none, none, none, none, 270, 341, 134, 282, 386, none, 61441, 45, 61442, 451, 184,
-	185, 12, 15, 182, 212, 61, 372, 405, 264, 406, 263, 403, 265, 407, 262, 404, 120, 435, 6, 436, 283, 391, 8, none,
-	129, 41, 63, 358, 250, 357, 251, none, 346, 441, 252, none, 351, 356, 11, 387, 1, 248, 334, 439, none, none, 352, 367,
-	368, 133, 94, 333, 452, 95, 207, 325, 55, 221, 148, 231, 468, 469, 379, 234, 143, 2, 237, 431, 228, 432, 430, 433,
-	108, 197, 327, 100, 267, 118, none, 93, 194, 240, 456, 422, 455, 449, 454, 326, none, 320, 339, none, 345, 183, 141, 217,
-	50, 202, 49, 201, 47, 200, 80, 205, 105, 287, 132, 65, 20, none, 64, 96, 384, 171, 211, 165, 209, none, 77, 147,
-	286, 295, 224, 78, 24, 199, 229, 464, none, none, 128, 317, 316, 360, 318, 247, 244, 245, 399, 416, 243, 246, 426, 427,
-	425, 54, none, none, 315, 314, none, 378, 401, 347, 311, 37, 445, 444, 446, 16, 198, 230, 9, 330, 284, 458, 470, 232,
-	465, 233, none, 249, 236, 19, 227, 459, 461, 460, 107, 196, 220, 453, 319, 389, 385, none, 400, 219, 39, 323, 14, 324,
-	150, 390, 152, none, 192, none, 21, 442, 429, 344, 125, none, 279, 278, 274, 277, 419, 276, 418, 275, 163, 462, 304, 303,
-	302, 301, 144, 151, 153, 91, 370, 162, none, 169, 34, none, none, none, none, none, 5, 371, 428, 467, 322, 437, 29, 271,
-	272, 273, 364, 136, 438, 434, 424, 42, 359, 218, 395, 396, 394, 168, 336, 414, 172, 180, 361, 392, 369, 440, 448, 376,
-	377, none, none, 335, 413, 26, none, 181, 362, 393, none, 131, 443, 3, 225, none, 85, 332, 145, 88, 291, 292, 365, 417,
-	297, 253, 235, 466, 38, 329, 382, 310, 0, none, none, 40, 398, 471, 174, 176, 175, 178, 173, 179, 177, 421, 363, 159,
-	160, 242, 381, 155, 157, 161, 423, 241, 380, 154, 156, 158, 383, none, none, 300, 299, 298, 312, 420, 289, 187, 239, 374,
-	296, 290, 321, 450, 338, none, 256, 61445, 121, 139, 216, 138, 215, 46, 214, 81, 206, 74, 104, 375, 57, 97, 71, 204,
-	170, 210, 164, 208, 70, 203, 75, 66, 294, 79, 23, 213, 226, 463, none, 305, 308, 306, 307, 293, 67, 186, none, 349,
-	355, 73, 126, 119, 72, 281, none, 288, 340, none, 106, 195, 99, 266, 457, 397, none, none, 115, 87, 83, 331, 36, none,
-	341, 373, 135, 116, 103, 342, 268, none, 257, 261, 260, 259, 408, 258, 409, 350, 354, 410, 353, 411, 43, 238, 92, 193,
-	none, 191, none, 60, none, 52, 122, 10, 328, 337, none, none, 86, 388, 61443, 61444, 62, none, 348, 412, 269, 190, 111, none,
-	none, 343, 313, 114, 280, none, 4, 146,
+	140, 142, 149, 285, 366, 33, 51, 309, 124, none, none, none, 270, 341, 134, 282, 386, none, 61441, 45, 61442, 451, 184, 185,
+	12, 15, 182, 212, 61, 372, 405, 264, 406, 263, 403, 265, 407, 262, 404, 120, 435, 6, 436, 283, 391, 8, none, 129,
+	41, 63, 358, 250, 357, 251, none, 346, 441, 252, none, 351, 356, 11, 387, 1, 248, 334, 439, none, none, 352, 367, 368,
+	133, 94, 333, 452, 95, 207, 325, 55, 221, 148, 231, 468, 469, 379, 234, 143, 2, 237, 431, 228, 432, 430, 433, 108,
+	197, 327, 100, 267, 118, none, 93, 194, 240, 456, 422, 455, 449, 454, 326, none, 320, 339, none, 345, 183, 141, 217, 50,
+	202, 49, 201, 47, 200, 80, 205, 105, 287, 132, 65, 20, none, 64, 96, 384, 171, 211, 165, 209, none, 77, 147, 286,
+	295, 224, 78, 24, 199, 229, 464, none, none, 128, 317, 316, 360, 318, 247, 244, 245, 399, 416, 243, 246, 426, 427, 425,
+	54, none, none, 315, 314, none, 378, 401, 347, 311, 37, 445, 444, 446, 16, 198, 230, 9, 330, 284, 458, 470, 232, 465,
+	233, none, 249, 236, 19, 227, 459, 461, 460, 107, 196, 220, 453, 319, 389, 385, none, 400, 219, 39, 323, 14, 324, 150,
+	390, 152, none, 192, none, 21, 442, 429, 344, 125, none, 279, 278, 274, 277, 419, 276, 418, 275, 163, 462, 304, 303, 302,
+	301, 144, 151, 153, 91, 370, 162, none, 169, 34, none, none, none, none, none, 5, 371, 428, 467, 322, 437, 29, 271, 272,
+	273, 364, 136, 438, 434, 424, 42, 359, 218, 395, 396, 394, 168, 336, 414, 172, 180, 361, 392, 369, 440, 448, 376, 377,
+	none, none, 335, 413, 26, none, 181, 362, 393, none, 131, 443, 3, 225, none, 85, 332, 145, 88, 291, 292, 365, 417, 297,
+	253, 235, 466, 38, 329, 382, 310, 0, none, none, 40, 398, 471, 174, 176, 175, 178, 173, 179, 177, 421, 363, 159, 160,
+	242, 381, 155, 157, 161, 423, 241, 380, 154, 156, 158, 383, none, none, 300, 299, 298, 312, 420, 289, 187, 239, 374, 296,
+	290, 321, 450, 338, none, 256, 61445, 121, 139, 216, 138, 215, 46, 214, 81, 206, 74, 104, 375, 57, 97, 71, 204, 170,
+	210, 164, 208, 70, 203, 75, 66, 294, 79, 23, 213, 226, 463, none, 305, 308, 306, 307, 293, 67, 186, none, 349, 355,
+	73, 126, 119, 72, 281, none, 288, 340, none, 106, 195, 99, 266, 457, 397, none, none, 115, 87, 83, 331, 36, none, 341,
+	373, 135, 116, 103, 342, 268, none, 257, 261, 260, 259, 408, 258, 409, 350, 354, 410, 353, 411, 43, 238, 92, 193, none,
+	191, none, 60, none, 52, 122, 10, 328, 337, none, none, 86, 388, 61443, 61444, 62, none, 348, 412, 269, 190, 111, none, none,
+	343, 313, 114, 280, none, 4, 146,
 }
 
 var numbersarm64 = [nameCount]uint16{
-	none, none, none, 202, 242, none, 89, 217, 171, none, none, none, 244, none, none, none, 200, 280, none, none, 214, none, 451, 90,
-	91, 49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none,
-	106, 23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262,
-	263, 50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433,
-	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61,
-	177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156,
-	204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427,
-	425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11,
-	465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33,
-	228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186,
-	188, 189, 227, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none, none,
-	none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448, 270,
-	271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243, none,
-	212, 234, 14, 466, none, 38, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240, 125,
-	126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190, 193, 192, none, none, 71, none, 269,
-	211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none, 161, 103, 268, 154, 140, 143, none,
-	149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195, 197, 194, 210, none, 132, none, none,
-	74, none, none, none, none, 198, none, 199, 76, none, none, none, 43, none, 457, 291, none, none, 225, 224, none, 36, 81, 84,
-	none, 267, none, 179, 116, 77, 131, none, 107, 111, 109, 108, none, 110, none, 85, 87, none, 86, none, 153, 130, 45, none,
-	none, none, none, 166, none, 39, 160, none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none,
-	none, 75, none, 260, 95, none, 64, 66,
+	none, none, none, 202, 242, none, 89, 217, 171, none, none, none, none, none, none, 200, 280, none, none, 214, none, 451, 90, 91,
+	49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none, 106,
+	23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262, 263,
+	50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433, 80,
+	none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61, 177,
+	none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156, 204,
+	209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427, 425,
+	29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11, 465,
+	12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33, 228,
+	284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186, 188,
+	189, 227, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none, none, none,
+	none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448, 270, 271,
+	none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243, none, 212,
+	234, 14, 466, none, 38, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240, 125, 126,
+	123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190, 193, 192, none, none, 71, none, 269, 211,
+	206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none, 161, 103, 268, 154, 140, 143, none, 149,
+	none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195, 197, 194, 210, none, 132, none, none, 74,
+	none, none, none, none, 198, none, 199, 76, none, none, none, 43, none, 457, 291, none, none, 225, 224, none, 36, 81, 84, none,
+	267, none, 179, 116, 77, 131, none, 107, 111, 109, 108, none, 110, none, 85, 87, none, 86, none, 153, 130, 45, none, none,
+	none, none, 166, none, 39, 160, none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none,
+	75, none, 260, 95, none, 64, 66,
 }
 
 var numbersriscv64 = [nameCount]uint16{
-	none, none, none, 202, 242, none, 89, 217, 171, none, none, none, 244, none, none, none, 200, 280, none, none, 214, none, 451, 90,
-	91, 49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none,
-	106, 23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262,
-	263, 50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433,
-	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61,
-	177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156,
-	204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427,
-	425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11,
-	465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33,
-	228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186,
-	188, 189, 227, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none, none,
-	none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448, 270,
-	271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243, none,
-	212, 234, 14, 466, none, none, 276, 218, 128, 259, 258, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240, 125,
-	126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190, 193, 192, none, none, 71, none, 269,
-	211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none, 161, 103, 268, 154, 140, 143, none,
-	149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195, 197, 194, 210, none, 132, none, none,
-	74, none, none, none, none, 198, none, 199, 76, none, none, none, 43, none, 457, 291, none, none, 225, 224, none, 36, 81, 84,
-	none, 267, none, 179, 116, 77, 131, none, 107, 111, 109, 108, none, 110, none, 85, 87, none, 86, none, 153, 130, 45, none,
-	none, none, none, 166, none, 39, 160, none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none,
-	none, 75, none, 260, 95, none, 64, 66,
+	none, none, none, 202, 242, none, 89, 217, 171, none, none, none, none, none, none, 200, 280, none, none, 214, none, 451, 90, 91,
+	49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none, 106,
+	23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262, 263,
+	50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433, 80,
+	none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61, 177,
+	none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156, 204,
+	209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427, 425,
+	29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11, 465,
+	12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33, 228,
+	284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186, 188,
+	189, 227, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none, none, none,
+	none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448, 270, 271,
+	none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243, none, 212,
+	234, 14, 466, none, none, 276, 218, 128, 259, 258, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240, 125, 126,
+	123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190, 193, 192, none, none, 71, none, 269, 211,
+	206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none, 161, 103, 268, 154, 140, 143, none, 149,
+	none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195, 197, 194, 210, none, 132, none, none, 74,
+	none, none, none, none, 198, none, 199, 76, none, none, none, 43, none, 457, 291, none, none, 225, 224, none, 36, 81, 84, none,
+	267, none, 179, 116, 77, 131, none, 107, 111, 109, 108, none, 110, none, 85, 87, none, 86, none, 153, 130, 45, none, none,
+	none, none, 166, none, 39, 160, none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none,
+	75, none, 260, 95, none, 64, 66,
 }
 
 var numbersx32 = [nameCount]uint16{
-	none, none, none, 43, 288, 21, 163, 248, 159, 183, 37, 158, none, none, none, none, 49, 321, none, none, 12, none, 451, 125,
-	126, 80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, none,
-	176, 32, 33, 292, 213, 291, 233, none, 281, 441, 232, none, 284, 290, 520, 545, 60, 231, 269, 439, 221, none, 285, 300,
-	301, 81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433,
-	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, none, 239, 531, none, 309, 79, 78, 217,
-	108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124,
-	51, 542, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 543, 544, 426, 427,
-	425, 514, 173, 172, 252, 251, none, 312, 320, 528, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194,
-	465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, none, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259,
-	149, 325, 151, 9, none, 154, 165, 442, 429, 533, 10, none, 245, 527, 240, 243, none, 242, none, 241, 25, 462, 71, 68,
-	70, 69, 26, 150, 152, 11, 303, 35, 262, none, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34, none,
-	none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 534, 546, 302, 440, 448, 539,
-	540, none, none, 270, none, 521, 182, 18, 535, 547, none, 179, 443, 0, 187, none, 89, 267, 515, 169, none, 517, 537, none,
-	519, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 512, 522, 14, 524, 513, 130, 523, none, 536, 146,
-	147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64, 65, 220, none, none, 40, none, 538,
-	518, 44, 238, 450, 530, none, 218, none, 171, 123, none, 122, none, 106, none, 116, none, 170, 38, 308, 109, 141, 114, none,
-	119, none, 117, none, 113, none, 160, 112, 541, 164, 105, none, 188, 463, none, 30, 31, 67, 29, 48, none, 525, none, 282,
-	289, none, none, none, none, 41, none, 53, 275, none, 4, none, 137, none, 457, 332, none, none, 168, 167, 88, 266, 162, 277,
-	none, 306, 139, 99, 103, 276, 234, 201, 526, 226, 225, 224, none, 223, none, 283, 287, none, 286, none, 100, 200, 76, none,
-	184, none, none, 95, none, 166, 63, 87, 263, 272, none, none, none, 323, none, none, 136, 132, 280, none, 235, 58, 153, none,
-	none, 532, none, 61, 529, none, 1, 516,
+	none, none, none, 43, 288, 21, 163, 248, 159, 183, 37, 158, none, none, none, 49, 321, none, none, 12, none, 451, 125, 126,
+	80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, none, 176,
+	32, 33, 292, 213, 291, 233, none, 281, 441, 232, none, 284, 290, 520, 545, 60, 231, 269, 439, 221, none, 285, 300, 301,
+	81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433, 5,
+	none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, none, 239, 531, none, 309, 79, 78, 217, 108,
+	none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124, 51,
+	542, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 543, 544, 426, 427, 425,
+	514, 173, 172, 252, 251, none, 312, 320, 528, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194, 465,
+	195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, none, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259, 149,
+	325, 151, 9, none, 154, 165, 442, 429, 533, 10, none, 245, 527, 240, 243, none, 242, none, 241, 25, 462, 71, 68, 70,
+	69, 26, 150, 152, 11, 303, 35, 262, none, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34, none, none,
+	none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 534, 546, 302, 440, 448, 539, 540,
+	none, none, 270, none, 521, 182, 18, 535, 547, none, 179, 443, 0, 187, none, 89, 267, 515, 169, none, 517, 537, none, 519,
+	216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 512, 522, 14, 524, 513, 130, 523, none, 536, 146, 147,
+	204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64, 65, 220, none, none, 40, none, 538, 518,
+	44, 238, 450, 530, none, 218, none, 171, 123, none, 122, none, 106, none, 116, none, 170, 38, 308, 109, 141, 114, none, 119,
+	none, 117, none, 113, none, 160, 112, 541, 164, 105, none, 188, 463, none, 30, 31, 67, 29, 48, none, 525, none, 282, 289,
+	none, none, none, none, 41, none, 53, 275, none, 4, none, 137, none, 457, 332, none, none, 168, 167, 88, 266, 162, 277, none,
+	306, 139, 99, 103, 276, 234, 201, 526, 226, 225, 224, none, 223, none, 283, 287, none, 286, none, 100, 200, 76, none, 184,
+	none, none, 95, none, 166, 63, 87, 263, 272, none, none, none, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none,
+	532, none, 61, 529, none, 1, 516,
 }

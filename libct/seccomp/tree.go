@@ -12,6 +12,7 @@ type segment struct {
 	start    uint64
 	ret      uint32
 	from, to int
+	arch     *arch
 }
 
 func (s *segment) same(t *segment) bool {
@@ -47,7 +48,7 @@ func (c *compiler) section(a *arch) label {
 	} else {
 		c.numbersX86()
 	}
-	c.first(c.search(a, 0, len(c.segs)))
+	c.first(c.search(0, len(c.segs)))
 	return c.put(opLoad, offNumber)
 }
 
@@ -114,7 +115,7 @@ func (c *compiler) numbers(a *arch, end uint64) {
 			i++
 		}
 		fill(nr)
-		c.add(c.fate(nr, from, i))
+		c.add(c.fate(a, nr, from, i))
 		at = nr + 1
 	}
 	fill(end)
@@ -134,29 +135,29 @@ func refuses(ret uint32) bool {
 
 // fate is the segment of one number with rules: an unconditional rule wins over
 // those with conditions, as in libseccomp, wherever it stands.
-func (c *compiler) fate(nr uint64, from, to int) segment {
+func (c *compiler) fate(a *arch, nr uint64, from, to int) segment {
 	for _, k := range c.keys[from:to] {
 		if r := &c.rules[uint32(k)]; len(r.args) == 0 {
 			return segment{start: nr, ret: r.ret}
 		}
 	}
-	return segment{start: nr, from: from, to: to}
+	return segment{start: nr, from: from, to: to, arch: a}
 }
 
 // search puts a binary search over segments.
-func (c *compiler) search(a *arch, lo, hi int) label {
+func (c *compiler) search(lo, hi int) label {
 	segs := c.segs[lo:hi]
 	switch {
 	case len(segs) == 1 && segs[0].from == segs[0].to:
 		return c.ret(segs[0].ret)
 	case len(segs) == 1:
-		return c.conditions(a, segs[0].from, segs[0].to)
+		return c.conditions(segs[0].arch, segs[0].from, segs[0].to)
 	case len(segs) == 3 && segs[0].same(&segs[2]) && segs[2].start == segs[1].start+1:
 		// One number among others: one comparison instead of two.
-		yes := c.search(a, lo+1, lo+2)
+		yes := c.search(lo+1, lo+2)
 		return c.jump(opJEQ, uint32(segs[1].start), yes, c.ret(segs[0].ret))
 	}
 	mid := lo + len(segs)/2
-	yes := c.search(a, mid, hi)
-	return c.jump(opJGE, uint32(c.segs[mid].start), yes, c.search(a, lo, mid))
+	yes := c.search(mid, hi)
+	return c.jump(opJGE, uint32(c.segs[mid].start), yes, c.search(lo, mid))
 }

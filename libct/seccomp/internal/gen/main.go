@@ -53,7 +53,7 @@ func xsys(path string) map[string]uint32 {
 		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
 		check(err)
 		switch name = strings.ToLower(strings.TrimPrefix(name, "SYS_")); name {
-		case "syscall_mask", "oabi_syscall_base": // constants of arm's header, not calls
+		case "syscall_mask", "oabi_syscall_base", "arch_specific_syscall": // constants of the headers, not calls
 		default:
 			numbers[name] = uint32(n)
 		}

@@ -1,0 +1,152 @@
+package seccomp
+
+import (
+	"encoding/binary"
+	"testing"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// meaning is what a profile says about a call, read off without compiling.
+func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
+	var a *arch
+	listed := append([]rspec.Arch{rspec.ArchX86_64}, s.Architectures...)
+	for _, name := range listed {
+		cand := archByName(name)
+		if cand.audit == c.arch && (cand.audit != auditX86 || (cand.low != 0) == (c.nr >= x32Bit)) {
+			a = cand
+		}
+	}
+	deflt, _ := ret(s.DefaultAction, s.DefaultErrnoRet, "", "", "")
+	if a == nil {
+		if c.arch == auditX86 && c.nr == noCall {
+			return deflt
+		}
+		return 0
+	}
+	last, mentioned := uint32(0), false
+	var conditional, always []uint32
+	for _, e := range s.Syscalls {
+		for _, name := range e.Names {
+			index, ok := lookup(name)
+			if !ok {
+				continue
+			}
+			nr, ok := a.number(index)
+			if !ok {
+				continue
+			}
+			if nr-a.low < 0xf0000 {
+				last = max(last, nr+1)
+			}
+			action, _ := ret(e.Action, e.ErrnoRet, "", "", "")
+			if nr != c.nr || action == deflt {
+				continue
+			}
+			mentioned = true
+			if len(e.Args) == 0 {
+				always = append(always, action)
+			} else if holds(a, e.Args, c) {
+				conditional = append(conditional, action)
+			}
+		}
+	}
+	switch {
+	case len(always) > 0:
+		return always[0]
+	case len(conditional) > 0:
+		return conditional[0]
+	}
+	switch s.DefaultAction {
+	case rspec.ActAllow, rspec.ActLog, rspec.ActTrace:
+	default:
+		if last > 0 && c.nr >= last && !mentioned {
+			return 0x00050026
+		}
+	}
+	return deflt
+}
+
+func holds(a *arch, args []rspec.LinuxSeccompArg, c call) bool {
+	count := map[uint]int{}
+	hits, twice := 0, false
+	for _, arg := range args {
+		count[arg.Index]++
+		twice = twice || count[arg.Index] > 1
+		got, want, mask := c.args[arg.Index], arg.Value, arg.ValueTwo
+		if !a.wide {
+			got, want, mask = got&0xffffffff, want&0xffffffff, mask&0xffffffff
+		}
+		hit := false
+		switch arg.Op {
+		case rspec.OpNotEqual:
+			hit = got != want
+		case rspec.OpLessThan:
+			hit = got < want
+		case rspec.OpLessEqual:
+			hit = got <= want
+		case rspec.OpEqualTo:
+			hit = got == want
+		case rspec.OpGreaterEqual:
+			hit = got >= want
+		case rspec.OpGreaterThan:
+			hit = got > want
+		case rspec.OpMaskedEqual:
+			hit = got&want == mask&want
+		}
+		if hit {
+			hits++
+		}
+	}
+	return hits == len(args) || twice && hits > 0
+}
+
+func TestMeaning(t *testing.T) {
+	r := seeded(7)
+	for i := range 3000 {
+		s := randomProfile(r, []rspec.Arch{rspec.ArchX86, rspec.ArchX32, rspec.ArchAARCH64, rspec.ArchARM}, nil)
+		f := compile(t, s)
+		if err := valid(f.Prog, binary.LittleEndian); err != nil {
+			t.Fatal(i, err)
+		}
+		for range 60 {
+			c := randomCall(r, s)
+			if got, want := eval(t, f, c), meaning(s, c); got != want {
+				t.Fatalf("profile %d %+v\ncall %+v: %#x, want %#x", i, *s, c, got, want)
+			}
+		}
+	}
+}
+
+// FuzzCompile: whatever the profile says, a program comes out that the kernel
+// takes and that means what the profile says; or an error.
+func FuzzCompile(f *testing.F) {
+	f.Add([]byte{}, "", "", uint(0))
+	for i := range 20 {
+		r := seeded(uint64(i))
+		data := make([]byte, 400)
+		for j := range data {
+			data[j] = byte(r.IntN(256))
+		}
+		f.Add(data, "SCMP_CMP_EQ", "SCMP_ARCH_X86", uint(i))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, op, extra string, index uint) {
+		r := &bytesSource{data}
+		s := randomProfile(r, []rspec.Arch{rspec.ArchX86, rspec.ArchX32, rspec.ArchAARCH64, rspec.ArchARM}, nil)
+		if r.IntN(2) == 0 {
+			s.Architectures = append(s.Architectures, rspec.Arch(extra))
+			s.Syscalls = append(s.Syscalls, rspec.LinuxSyscall{Names: []string{"read", extra}, Action: rspec.ActTrap,
+				Args: []rspec.LinuxSeccompArg{{Index: index, Value: uint64(index), Op: rspec.LinuxSeccompOperator(op)}}})
+		}
+		p, err := Compile(s, Host{Arch: "amd64"})
+		if err != nil {
+			return
+		}
+		for range 40 {
+			c := randomCall(r, s)
+			if got, want := eval(t, p, c), meaning(s, c); got != want {
+				t.Fatalf("profile %+v\ncall %+v: %#x, want %#x", *s, c, got, want)
+			}
+		}
+	})
+}
