@@ -31,6 +31,18 @@ var archs = [...]arch{
 	{name: rspec.ArchAARCH64, goarch: "arm64", audit: 0xc00000b7, wide: true, numbers: &numbersarm64},
 	{name: rspec.ArchARM, goarch: "arm", audit: 0x40000028, numbers: &numbersarm},
 	{name: rspec.ArchRISCV64, goarch: "riscv64", audit: 0xc00000f3, wide: true, numbers: &numbersriscv64},
+	{name: rspec.ArchLOONGARCH64, goarch: "loong64", audit: 0xc0000102, wide: true, numbers: &numbersloong64},
+	{name: rspec.ArchPPC, goarch: "ppc", audit: 0x14, big: true, numbers: &numbersppc},
+	{name: rspec.ArchPPC64, goarch: "ppc64", audit: 0x80000015, wide: true, big: true, numbers: &numbersppc64},
+	{name: rspec.ArchPPC64LE, goarch: "ppc64le", audit: 0xc0000015, wide: true, numbers: &numbersppc64},
+	{name: rspec.ArchS390, goarch: "s390", audit: 0x16, big: true, numbers: &numberss390},
+	{name: rspec.ArchS390X, goarch: "s390x", audit: 0x80000016, wide: true, big: true, numbers: &numberss390x},
+	{name: rspec.ArchMIPS, goarch: "mips", audit: 0x8, big: true, numbers: &numbersmips},
+	{name: rspec.ArchMIPS64, goarch: "mips64", audit: 0x80000008, wide: true, big: true, numbers: &numbersmips64},
+	{name: rspec.ArchMIPS64N32, audit: 0xa0000008, big: true, numbers: &numbersmips64n32},
+	{name: rspec.ArchMIPSEL, goarch: "mipsle", audit: 0x40000008, numbers: &numbersmips},
+	{name: rspec.ArchMIPSEL64, goarch: "mips64le", audit: 0xc0000008, wide: true, numbers: &numbersmips64},
+	{name: rspec.ArchMIPSEL64N32, audit: 0xe0000008, numbers: &numbersmips64n32},
 }
 
 // KnownArchs lists the architectures that filters can be made for.

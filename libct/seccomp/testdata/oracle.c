@@ -83,8 +83,10 @@ int main(void)
 		if (!word)
 			continue;
 		if (!strcmp(word, "number")) {
-			uint32_t token = arch(strtok_r(NULL, " \n", &save));
-			int32_t nr = seccomp_syscall_resolve_name_arch(token, strtok_r(NULL, " \n", &save));
+			uint32_t token = seccomp_arch_resolve_name(strtok_r(NULL, " \n", &save));
+			int32_t nr = __NR_SCMP_ERROR; /* an old libseccomp */
+			if (token)
+				nr = seccomp_syscall_resolve_name_arch(token, strtok_r(NULL, " \n", &save));
 			fwrite(&nr, sizeof(nr), 1, stdout);
 		} else if (!strcmp(word, "default")) {
 			ctx = seccomp_init(strtoul(strtok_r(NULL, " \n", &save), NULL, 0));
