@@ -191,11 +191,7 @@ func (c *Container) ownPIDNamespace() bool {
 func (c *Container) Delete() error {
 	switch s := c.Status(); s {
 	case string(rspec.StateStopped):
-	case string(rspec.StateCreated):
-		if err := c.killAll(); err != nil {
-			return err
-		}
-	default:
+	default: // runtime.md, Delete: created is not stopped either
 		return &specs.Error{ID: c.ID, Problem: "cannot delete a container that is not stopped: it is " + s, Hint: "kill it, or use --force"}
 	}
 	return c.destroy()

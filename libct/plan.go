@@ -104,6 +104,9 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 
 	b.lock = b.name(b.newReg(), "lock")
 	b.namespaceFlags = namespaceFlags(b.linux().Namespaces)
+	if b.linux().MountLabel != "" && !host.SELinux {
+		b.warn("/linux/mountLabel: SELinux is not enabled on this host, and without it a label protects nothing; ignored")
+	}
 	b.stateDirectory()
 	b.cgroups()
 	b.channel()

@@ -22,12 +22,12 @@ func (b *builder) process(p *rspec.Process, field string) {
 	b.scheduler(p, field)
 	b.personality()
 	b.workDirectory(p, field)
+	b.descriptors() // before the filter, which may be older than close_range(2)
 	if !p.NoNewPrivileges {
 		b.seccomp(field) // privileged: while CAP_SYS_ADMIN is still there
 	}
 	b.user(p, field)
 	b.capabilities(p, field)
-	b.descriptors(p)
 	if p.NoNewPrivileges {
 		b.step(Child, "no_new_privs", field+"/noNewPrivileges", "from here on execve(2) grants nothing, set-user-ID or not; prctl(2)")
 		b.op(unix.SYS_PRCTL, n(unix.PR_SET_NO_NEW_PRIVS), n(1), n(0), n(0), n(0))
@@ -84,7 +84,7 @@ func (b *builder) user(p *rspec.Process, field string) {
 // descriptors keeps everything above stdio, and above what --preserve-fds and
 // LISTEN_FDS ask for, out of the container. One call marks all of them: those
 // of the plan, and those that whoever called us leaked.
-func (b *builder) descriptors(p *rspec.Process) {
+func (b *builder) descriptors() {
 	b.step(Child, "close descriptors", "", "marked, so that they are gone with execve(2) and not before; close_range(2)")
 	b.op(unix.SYS_CLOSE_RANGE, n(3+b.req.PreserveFDs+b.req.ListenFDs), u(0xffffffff), n(unix.CLOSE_RANGE_CLOEXEC))
 }

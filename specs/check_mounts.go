@@ -49,6 +49,10 @@ func (c *checker) mount(m *rspec.Mount, field string) error {
 	if err := checkMountKind(m, &opts, field); err != nil {
 		return err
 	}
+	if opts.Bind && len(opts.Data) > 0 {
+		// mount(2) ignores them too, so configurations have them.
+		c.warn(sub(field, "options"), "a bind mount has no filesystem options of its own: "+strconv.Quote(opts.Data[0])+" is ignored")
+	}
 	return c.mountMappings(m, &opts, field)
 }
 
@@ -56,10 +60,6 @@ func checkMountKind(m *rspec.Mount, opts *MountOptions, field string) error {
 	switch {
 	case opts.Bind && m.Source == "":
 		return invalid(sub(field, "source"), "missing: a bind mount needs it", "")
-	case opts.Bind && len(opts.Data) > 0:
-		// The kernel ignores them; whoever wrote them believes that they work.
-		return invalid(sub(field, "options"), "a bind mount has no filesystem options of its own: "+
-			strconv.Quote(opts.Data[0]), "")
 	case !opts.Bind && m.Type == "bind":
 		return invalid(sub(field, "type"), `a bind mount is asked for by an option, not by its type`, `add "rbind" or "bind" to the options`)
 	case !opts.Bind && !opts.Remount && m.Type == "":

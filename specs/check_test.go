@@ -236,7 +236,6 @@ var badConfigs = []struct {
 	{"/mounts/0/options", "are for bind mounts", func(s *rspec.Spec) { s.Mounts[0].Options = []string{"src-nofollow"} }},
 	{"/mounts/7/options", "exclude each other", func(s *rspec.Spec) { s.Mounts[7].Options = []string{"bind", "src-nofollow", "copy-symlink"} }},
 	{"/mounts/7/source", "missing", func(s *rspec.Spec) { s.Mounts[7].Source = "" }},
-	{"/mounts/7/options", "no filesystem options", func(s *rspec.Spec) { s.Mounts[7].Options = []string{"bind", "size=5"} }},
 	{"/mounts/7/gidMappings", "missing", func(s *rspec.Spec) { s.Mounts[7].GIDMappings = nil }},
 	{"/mounts/7/uidMappings", "missing", func(s *rspec.Spec) { s.Mounts[7].UIDMappings = nil }},
 	{"/mounts/7/uidMappings/1/containerID", "overlap", func(s *rspec.Spec) { s.Mounts[7].UIDMappings[1].ContainerID = 999 }},
