@@ -268,7 +268,7 @@ func (c *Container) destroy() error {
 // warning (runtime.md, Lifecycle, step 13).
 func poststop(list []rspec.Hook, s *rspec.State) (warnings []error) {
 	for i := range list {
-		if err := runHooks("poststop", list[i:i+1], s, hookEnv{}); err != nil {
+		if err := runHooks("poststop", list[i:i+1], s, hookEnv{dir: s.Bundle}); err != nil {
 			err.(*specs.Error).Field = pointer("/hooks/poststop", i)
 			warnings = append(warnings, err)
 		}

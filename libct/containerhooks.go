@@ -31,7 +31,7 @@ func (c *Container) startContainerHooks(list []rspec.Hook) error {
 // process, a hook's path is not searched for, and its args may differ.
 func (c *Container) spawnHook(h *rspec.Hook, stdio [3]int) (int, error) {
 	p := *c.Rec.Process
-	p.Args, p.Env, p.Terminal, p.Cwd = h.Args, h.Env, false, "/"
+	p.Args, p.Env, p.Terminal = h.Args, h.Env, false
 	if len(p.Args) == 0 {
 		p.Args = []string{h.Path}
 	}

@@ -264,6 +264,7 @@ func (c *Create) openChannel() error {
 	}
 	c.sock = fds[0]
 	c.m.regs[c.Plan.parentEnd], c.m.regs[c.Plan.childEnd] = uint64(fds[0]), uint64(fds[1])
+	c.m.regs[c.Plan.belowEnd], c.m.regs[c.Plan.aboveEnd] = uint64(fds[1]-1), uint64(fds[1]+1)
 	return nil
 }
 
@@ -353,7 +354,7 @@ func (c *Create) stepError(i int) *specs.Error {
 func (c *Create) failed(i int, o *Op, errno syscall.Errno) error {
 	e := c.stepError(i)
 	e.Syscall, e.Errno = syscallName(o.NR), errno
-	if o.NR == opFail {
+	if o.NR == opFail || o.NR == unix.SYS_FACCESSAT {
 		e.Syscall = "execve"
 		e.Path = c.Spec.Process.Args[0]
 	} else {

@@ -58,6 +58,10 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	case flags&unix.CLONE_NEWPID == 0:
 	case flags&unix.CLONE_NEWUSER != 0 && b.host.EUID != 0:
 		b.staged = true
+	case flags&unix.CLONE_NEWUSER == 0 && mayPtrace(rec, b.spec.Process):
+		// A process in there could trace ours and reach what it still
+		// holds (CVE-2016-9962): it must not be seen before it holds nothing.
+		b.staged = true
 	default:
 		flags &^= unix.CLONE_NEWPID
 		b.enterPID = b.initPidfd
@@ -89,12 +93,49 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	b.close(b.initPidfd)
 	if b.staged {
 		b.step(Child, "clone into pid namespace", "/linux/namespaces", "setns(2) into a pid namespace is for children only")
+		keep := n(3 + b.req.PreserveFDs + b.req.ListenFDs)
+		b.op(unix.SYS_CLOSE_RANGE, keep, b.belowEnd.arg(), n(0)).ignore(uint16(unix.EINVAL)) // EINVAL: there are none
+		b.op(unix.SYS_CLOSE_RANGE, b.aboveEnd.arg(), u(0xffffffff), n(0))
 		b.op(unix.SYS_CLONE3, b.words(unix.CLONE_PARENT, 0, 0, 0, 0, 0, 0, 0), n(64)).flag(opFork)
 		b.announce()
 	}
 	if flags&unix.CLONE_NEWUSER != 0 {
 		b.becomeRoot("/linux/namespaces")
 	}
+}
+
+// rememberPtrace notes in the record that this exec grants CAP_SYS_PTRACE,
+// which makes every later one careful.
+func (c *Container) rememberPtrace(p *rspec.Process) error {
+	if mayPtrace(c.Rec, nil) || !mayPtrace(c.Rec, p) {
+		return nil
+	}
+	if err := c.lock.acquire(unix.LOCK_EX); err != nil {
+		return err
+	}
+	defer unix.Flock(c.lock.fd, unix.LOCK_UN)
+	rec, err := c.lock.record()
+	if err != nil {
+		return err
+	}
+	rec.Ptrace = true
+	return c.lock.writeFile(recordFile, specs.AppendRecord(nil, rec))
+}
+
+// mayPtrace says whether a process of the container may have CAP_SYS_PTRACE
+// over ours, which is undumpable: if the configuration or an exec grants it.
+func mayPtrace(rec *specs.Record, p *rspec.Process) bool {
+	for _, q := range [...]*rspec.Process{rec.Process, p} {
+		if q == nil || q.Capabilities == nil {
+			continue
+		}
+		for _, c := range q.Capabilities.Bounding {
+			if c == "CAP_SYS_PTRACE" {
+				return true
+			}
+		}
+	}
+	return rec.Process == nil || rec.Ptrace
 }
 
 // affinity sets the CPUs, given as a list such as 0-3,7.
@@ -191,6 +232,9 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 	lsmFacts(host, p, nil)
 	filter, err := c.Filter()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.rememberPtrace(p); err != nil {
 		return nil, err
 	}
 	req.CgroupDirs = c.cgroupDirs()

@@ -16,6 +16,7 @@ import (
 // channel makes what parent and child talk through.
 func (b *builder) channel() {
 	b.parentEnd, b.childEnd = b.name(b.newReg(), "parent"), b.name(b.newReg(), "child")
+	b.belowEnd, b.aboveEnd = b.name(b.newReg(), "child-1"), b.name(b.newReg(), "child+1")
 	b.call("open channel", "", "one socketpair: a message where the actor changes, EOF where one dies; socketpair(2)",
 		[]string{"socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC)"}, (*Create).openChannel)
 	if !b.req.Gate {

@@ -19,6 +19,7 @@ import (
 
 // hookEnv says where a hook runs.
 type hookEnv struct {
+	dir       string     // working directory on the host
 	inside    *inside    // the container's namespaces and the host's paths
 	container *Container // the container itself, by the machine of exec
 }
@@ -56,9 +57,9 @@ func (b *builder) runtimeHooks() {
 func (c *Create) hooks(name string, list []rspec.Hook, in bool) error {
 	s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateCreating, Pid: c.Pid, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
 	c.hooked = true
-	env := hookEnv{}
+	env := hookEnv{dir: c.Req.Bundle}
 	if in {
-		env.inside = &inside{pidfd: c.Pidfd, flags: c.Plan.namespaceFlags}
+		env.inside = &inside{pidfd: c.Pidfd, flags: c.Plan.namespaceFlags, dir: absolute(c.Req.Bundle, c.Spec.Root.Path)}
 	}
 	return runHooks(name, list, s, env)
 }
@@ -97,7 +98,7 @@ func runHook(h *rspec.Hook, input []byte, env hookEnv) error {
 	} else if env.inside != nil {
 		pid, err = env.inside.spawn(h.Path, args, h.Env, [3]int{in[0], out[1], out[1]})
 	} else {
-		pid, err = syscall.ForkExec(h.Path, args, &syscall.ProcAttr{Dir: "/", Env: noNil(h.Env), Files: []uintptr{uintptr(in[0]), uintptr(out[1]), uintptr(out[1])},
+		pid, err = syscall.ForkExec(h.Path, args, &syscall.ProcAttr{Dir: env.dir, Env: noNil(h.Env), Files: []uintptr{uintptr(in[0]), uintptr(out[1]), uintptr(out[1])},
 			Sys: &syscall.SysProcAttr{Setpgid: true}})
 	}
 	unix.Close(in[0])

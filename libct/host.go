@@ -24,6 +24,7 @@ type Host struct {
 	Cgroups         *cgroup.Layout
 	Cpuset          []cgroup.Write    // v1: cpus and mems copied from above, before any task can enter
 	Sources         map[string]uint32 // st_mode of every bind source
+	ProcSources     map[string]bool   // bind sources for /proc that are a procfs
 	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination
 	KCore           bool              // /proc/kcore exists
 	AppArmor        bool
@@ -59,6 +60,10 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 				Hint: "the source of a bind mount must exist on the host"}
 		}
 		h.Sources[source] = st.Mode
+		if relative(m.Destination) == "proc" {
+			var fs unix.Statfs_t
+			h.ProcSources = map[string]bool{source: unix.Statfs(source, &fs) == nil && int64(fs.Type) == unix.PROC_SUPER_MAGIC}
+		}
 	}
 	if p := spec.Process; p != nil {
 		lsmFacts(h, p, spec.Linux)

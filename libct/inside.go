@@ -15,6 +15,7 @@ import (
 // the container's. It is the machine again, with a plan of a few steps.
 type inside struct {
 	pidfd int
+	dir   string // working directory
 	flags uint64 // CLONE_NEW* of the container's namespaces
 }
 
@@ -33,7 +34,7 @@ func (in *inside) spawn(path string, args, env []string, stdio [3]int) (int, err
 		add(unix.SYS_DUP3, 0, n(fd), n(i), n(0))
 	}
 	add(unix.SYS_SETSID, 0)
-	add(unix.SYS_CHDIR, 0, p.str("/"))
+	add(unix.SYS_CHDIR, 0, p.str(in.dir))
 	add(unix.SYS_CLOSE_RANGE, 0, n(3), u(0xffffffff), n(unix.CLOSE_RANGE_CLOEXEC))
 	add(unix.SYS_EXECVE, 0, p.str(path), p.pointers(args), p.pointers(env))
 

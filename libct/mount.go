@@ -30,6 +30,9 @@ func (b *builder) mounts() {
 			b.fail(field+"/destination", "a mount over the root of the container", "make it the rootfs (/root/path) instead", specs.ErrUnsupported)
 			return
 		}
+		if !b.procMountAllowed(m, field) {
+			return
+		}
 		if opts.TmpCopyUp && m.Type != "tmpfs" {
 			b.fail(field+"/options", "tmpcopyup on a filesystem that is not tmpfs", "", specs.ErrInvalid)
 			return
@@ -45,6 +48,36 @@ func (b *builder) mounts() {
 			b.fsMount(m, &opts, field)
 		}
 	}
+}
+
+// procFiles are the files below /proc that may be covered: lxcfs and the like
+// do it to show a container's own numbers. Everything else there is what
+// security labels and sysctls go through.
+var procFiles = [...]string{"cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev",
+	"sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"}
+
+// procMountAllowed refuses what would put a file of the image's choice where
+// the kernel's is believed to be (CVE-2019-16884).
+func (b *builder) procMountAllowed(m *rspec.Mount, field string) bool {
+	dest := relative(m.Destination)
+	if dest == "proc" {
+		if m.Type == "proc" && !isBind(m) || isBind(m) && b.host.ProcSources[absolute(b.req.Bundle, m.Source)] {
+			return true
+		}
+		b.fail(field+"/destination", "only a procfs can be mounted on /proc", "use type proc, or bind a procfs", specs.ErrInvalid)
+		return false
+	}
+	below, ok := strings.CutPrefix(dest, "proc/")
+	if !ok {
+		return true
+	}
+	for _, name := range procFiles {
+		if below == name {
+			return true
+		}
+	}
+	b.fail(field+"/destination", "a mount inside /proc could stand in for the kernel's own files", "allowed are "+strings.Join(procFiles[:], ", "), specs.ErrInvalid)
+	return false
 }
 
 // resolveFor says how strictly a destination is resolved. procfs and sysfs

@@ -64,7 +64,7 @@ func helperMap(tool, field string, pid int, list []rspec.LinuxIDMapping) error {
 			continue
 		}
 		hook := rspec.Hook{Path: dir + tool, Args: args}
-		if err := runHook(&hook, nil, hookEnv{}); err != nil {
+		if err := runHook(&hook, nil, hookEnv{dir: "/"}); err != nil {
 			e := err.(*specs.Error)
 			e.Field, e.Path = field, dir+tool
 			e.Hint = "see /etc/subuid and /etc/subgid"

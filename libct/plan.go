@@ -52,6 +52,7 @@ type Plan struct {
 	staged              bool   // an intermediate process makes the child
 	cgroupFD            Reg    // v2: directory for CLONE_INTO_CGROUP
 	lock                Reg    // the state directory
+	belowEnd, aboveEnd  Reg    // the descriptors beside childEnd
 	initPidfd           Reg    // exec: the container's first process
 	enterPID            Reg    // pidfd or pid namespace that the clone is to be made in
 	mark                int    // step before which the child waits for the parent's word that it is recorded

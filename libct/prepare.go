@@ -20,6 +20,9 @@ func Prepare(req *Request) (*specs.Config, *Plan, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkRoot(absolute(cfg.Bundle, cfg.Spec.Root.Path)); err != nil {
+		return nil, nil, err
+	}
 	host, err := Survey(cfg.Spec, cfg.Bundle)
 	if err != nil {
 		return nil, nil, err
@@ -36,6 +39,25 @@ func Prepare(req *Request) (*specs.Config, *Plan, error) {
 	}
 	plan.Warnings = append(warnings, plan.Warnings...)
 	return cfg, plan, nil
+}
+
+// checkRoot refuses a rootfs that cannot be one, before anything is made.
+func checkRoot(root string) error {
+	e := &specs.Error{Field: "/root/path", Path: root, Kind: specs.ErrInvalid}
+	var st unix.Stat_t
+	if err := unix.Stat(root, &st); err != nil {
+		e.Syscall, e.Errno, e.Hint = "stat", err.(unix.Errno), "unpack an image there"
+		return e
+	}
+	switch {
+	case root == "/":
+		e.Problem, e.Hint = "the rootfs is the host's own root", "give the container a directory of its own"
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		e.Problem = "the rootfs is not a directory"
+	default:
+		return nil
+	}
+	return e
 }
 
 // settleCgroups decides where the container's cgroups are.

@@ -22,6 +22,7 @@ func (b *builder) process(p *rspec.Process, field string) {
 	b.scheduler(p, field)
 	b.personality()
 	b.workDirectory(p, field)
+	b.findProgram(p, field)
 	b.descriptors() // before the filter, which may be older than close_range(2)
 	if !p.NoNewPrivileges {
 		b.seccomp(field) // privileged: while CAP_SYS_ADMIN is still there
@@ -33,6 +34,22 @@ func (b *builder) process(p *rspec.Process, field string) {
 		b.op(unix.SYS_PRCTL, n(unix.PR_SET_NO_NEW_PRIVS), n(1), n(0), n(0), n(0))
 		b.seccomp(field)
 	}
+}
+
+// findProgram makes create say that the program is not there, as callers of
+// runc expect; whether it can be executed is found out by start. It looks
+// before the filter is on, and as root.
+func (b *builder) findProgram(p *rspec.Process, field string) {
+	if b.req.Verb == "exec" || b.req.Verb == "start" || len(p.Args) == 0 {
+		return
+	}
+	b.step(Child, "find program", field+"/args", "where execvp(3) would find it; access(2)")
+	found := b.label()
+	for _, c := range searchPath(p) {
+		b.op(unix.SYS_FACCESSAT, n(unix.AT_FDCWD), b.str(c), n(unix.X_OK)).on(ruleOK, found).flag(opKeep)
+	}
+	b.op(opFail)
+	b.place(found)
 }
 
 // workDirectory enters process.cwd, resolved within the root: neither a

@@ -126,7 +126,7 @@ func (c *Container) poststart() error {
 	}
 	s := c.State()
 	s.Status, s.Pid = rspec.StateRunning, c.Rec.PID
-	if err := runHooks("poststart", h.Poststart, s, hookEnv{}); err != nil {
+	if err := runHooks("poststart", h.Poststart, s, hookEnv{dir: s.Bundle}); err != nil {
 		return c.hookFailed(err)
 	}
 	return nil

@@ -22,6 +22,7 @@ var syscalls = [...]syscallInfo{
 	{unix.SYS_CLOSE_RANGE, "close_range", "ddx"},
 	{unix.SYS_DUP3, "dup3", "ffx"},
 	{unix.SYS_EXECVE, "execve", "svv"},
+	{unix.SYS_FACCESSAT, "faccessat", "fsd"},
 	{unix.SYS_FCHDIR, "fchdir", "f"},
 	{unix.SYS_FCHOWN, "fchown", "fdd"},
 	{unix.SYS_FCHOWNAT, "fchownat", "fsddx"},

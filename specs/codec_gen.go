@@ -351,10 +351,12 @@ func decodeRecord(d *decoder, v *Record) {
 			decodeString(d, &v.SeccompListenerMetadata)
 		case "seccompFlags":
 			decodeSlice(d, &v.SeccompFlags, decodeString)
+		case "ptrace":
+			decodeBool(d, &v.Ptrace)
 		case "afterGate":
 			decodeSlice(d, &v.AfterGate, decodeString)
 		default:
-			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,afterGate")
+			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,ptrace,afterGate")
 		}
 	}
 }
@@ -425,6 +427,9 @@ func appendRecord(b []byte, v *Record) []byte {
 	}
 	if len(v.SeccompFlags) > 0 {
 		b = appendSlice(appendKey(b, "seccompFlags"), v.SeccompFlags, appendText)
+	}
+	if v.Ptrace {
+		b = appendBool(appendKey(b, "ptrace"), &v.Ptrace)
 	}
 	if len(v.AfterGate) > 0 {
 		b = appendSlice(appendKey(b, "afterGate"), v.AfterGate, appendText)

@@ -37,6 +37,9 @@ type Record struct {
 	SeccompListenerMetadata string                  `json:"seccompListenerMetadata,omitempty"`
 	SeccompFlags            []string                `json:"seccompFlags,omitempty"`
 
+	// Ptrace says that an exec has granted CAP_SYS_PTRACE to a process.
+	Ptrace bool `json:"ptrace,omitempty"`
+
 	// AfterGate is what start needs to explain a failure in the container's
 	// process after the runtime that compiled its plan has gone: a line for
 	// each of the child's last operations, its index, step number, steps in

@@ -108,7 +108,7 @@ func (a *app) saveTrace(c *libct.Create) error {
 // execStatus is 127 or 126 for a program that could not be run, as shells
 // have it, and status for all other errors.
 func execStatus(err error, status int) int {
-	if e, ok := err.(*specs.Error); ok && e.Step == "execve" && strings.HasPrefix(e.Syscall, "execve") {
+	if e, ok := err.(*specs.Error); ok && (e.Step == "execve" || e.Step == "find program") && strings.HasPrefix(e.Syscall, "execve") {
 		return libct.ExecExit(e)
 	}
 	return status

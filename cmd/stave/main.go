@@ -40,6 +40,7 @@ func main() {
 func run(argv []string) int {
 	inv, err := cli.Parse(argv)
 	a := &app{inv: inv, format: inv.Global.String("log-format"), log: 2}
+	a.closeLeaked()
 	if lerr := a.openLog(); lerr != nil && err == nil {
 		err = lerr
 	}
@@ -149,6 +150,16 @@ func (a *app) warn(text string) { a.message("warning", errors.New(text)) }
 func (a *app) warnings(list []error) {
 	for _, err := range list {
 		a.message("warning", err)
+	}
+}
+
+// closeLeaked closes what whoever called us left open, where a container could
+// come to see it: all but stdio and what is to be passed on.
+func (a *app) closeLeaked() {
+	if c := a.inv.Command; c != nil && a.inv.Flags.Has("preserve-fds") {
+		if keep := 3 + a.inv.Flags.Int("preserve-fds") + listenFDs(); keep >= 3 {
+			unix.CloseRange(uint(keep), ^uint(0)>>32, 0)
+		}
 	}
 }
 
