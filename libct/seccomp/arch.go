@@ -5,11 +5,12 @@ import (
 )
 
 const (
-	none      = 0xffff     // in a table: the architecture has no such call
-	x32Bit    = 0x40000000 // __X32_SYSCALL_BIT
-	noCall    = 0xffffffff // the number that a tracer sets to skip a call
-	auditX86  = 0xc000003e // AUDIT_ARCH_X86_64, which x32 shares
-	auditI386 = 0x40000003
+	none     = 0xffff     // in a table: the architecture has no such call
+	x32Bit   = 0x40000000 // __X32_SYSCALL_BIT
+	noCall   = 0xffffffff // the number that a tracer sets to skip a call
+	auditX86 = 0xc000003e // AUDIT_ARCH_X86_64, which x32 shares
+
+	auditS390, auditS390X = 0x16, 0x80000016
 )
 
 // An arch is one way into a kernel: the value of seccomp_data.arch that marks
@@ -26,7 +27,7 @@ type arch struct {
 
 var archs = [...]arch{
 	{name: rspec.ArchX86_64, goarch: "amd64", audit: auditX86, wide: true, numbers: &numbersamd64},
-	{name: rspec.ArchX86, goarch: "386", audit: auditI386, numbers: &numbers386},
+	{name: rspec.ArchX86, goarch: "386", audit: 0x40000003, numbers: &numbers386},
 	{name: rspec.ArchX32, audit: auditX86, low: x32Bit, numbers: &numbersx32},
 	{name: rspec.ArchAARCH64, goarch: "arm64", audit: 0xc00000b7, wide: true, numbers: &numbersarm64},
 	{name: rspec.ArchARM, goarch: "arm", audit: 0x40000028, numbers: &numbersarm},
@@ -35,8 +36,8 @@ var archs = [...]arch{
 	{name: rspec.ArchPPC, goarch: "ppc", audit: 0x14, big: true, numbers: &numbersppc},
 	{name: rspec.ArchPPC64, goarch: "ppc64", audit: 0x80000015, wide: true, big: true, numbers: &numbersppc64},
 	{name: rspec.ArchPPC64LE, goarch: "ppc64le", audit: 0xc0000015, wide: true, numbers: &numbersppc64},
-	{name: rspec.ArchS390, goarch: "s390", audit: 0x16, big: true, numbers: &numberss390},
-	{name: rspec.ArchS390X, goarch: "s390x", audit: 0x80000016, wide: true, big: true, numbers: &numberss390x},
+	{name: rspec.ArchS390, goarch: "s390", audit: auditS390, big: true, numbers: &numberss390},
+	{name: rspec.ArchS390X, goarch: "s390x", audit: auditS390X, wide: true, big: true, numbers: &numberss390x},
 	{name: rspec.ArchMIPS, goarch: "mips", audit: 0x8, big: true, numbers: &numbersmips},
 	{name: rspec.ArchMIPS64, goarch: "mips64", audit: 0x80000008, wide: true, big: true, numbers: &numbersmips64},
 	{name: rspec.ArchMIPS64N32, audit: 0xa0000008, big: true, numbers: &numbersmips64n32},

@@ -40,14 +40,15 @@ type use struct{ name, from, to int }
 
 type compiler struct {
 	asm
-	spec  *rspec.LinuxSeccomp
-	archs []*arch
-	deflt uint32
-	rules []rule
-	uses  []use
-	keys  []uint64 // of one architecture: number<<32 | index of the rule
-	segs  []segment
-	big   bool // the host's byte order
+	spec    *rspec.LinuxSeccomp
+	archs   []*arch
+	deflt   uint32
+	rules   []rule
+	uses    []use
+	keys    []uint64 // of one architecture: number<<32 | index of the rule
+	segs    []segment
+	settled [nameCount]bool // names with an unconditional rule
+	big     bool            // the host's byte order
 }
 
 // Compile makes the filter. It is a pure function except that it asks the
@@ -128,6 +129,9 @@ func (c *compiler) read() (notify bool, err error) {
 			// typing error; runc takes both.
 			if index, ok := lookup(name); ok {
 				c.uses = append(c.uses, use{index, from, len(c.rules)})
+				if from < len(c.rules) && len(call.Args) == 0 {
+					c.settled[index] = true
+				}
 			}
 		}
 	}

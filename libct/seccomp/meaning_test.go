@@ -2,6 +2,8 @@ package seccomp
 
 import (
 	"encoding/binary"
+	"slices"
+	"strings"
 	"testing"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -25,12 +27,15 @@ func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
 		return 0
 	}
 	last, mentioned := uint32(0), false
-	var conditional, always []uint32
+	var conditional, always, derived []uint32
 	for _, e := range s.Syscalls {
 		for _, name := range e.Names {
 			index, ok := lookup(name)
 			if !ok {
 				continue
+			}
+			if action, ok := throughGateway(s, a, name, &e, c); ok && action != deflt {
+				derived = append(derived, action)
 			}
 			nr, ok := a.number(index)
 			if !ok {
@@ -56,6 +61,8 @@ func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
 		return always[0]
 	case len(conditional) > 0:
 		return conditional[0]
+	case len(derived) > 0:
+		return derived[0]
 	}
 	switch s.DefaultAction {
 	case rspec.ActAllow, rspec.ActLog, rspec.ActTrace:
@@ -65,6 +72,52 @@ func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
 		}
 	}
 	return deflt
+}
+
+// gatewayOf is the gateway of a call and its number there, or 0.
+func gatewayOf(name string) (gateway string, sub uint64) {
+	for gateway, list := range map[string]string{
+		"socketcall": `- socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom
+			shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg`,
+		"ipc": "- semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget shmctl",
+	} {
+		for i, n := range strings.Fields(list) {
+			if n == name {
+				return gateway, uint64(i)
+			}
+		}
+	}
+	return "", 0
+}
+
+// throughGateway is what an entry for a name says about a call to its gateway.
+func throughGateway(s *rspec.LinuxSeccomp, a *arch, name string, e *rspec.LinuxSyscall, c call) (uint32, bool) {
+	gateway, sub := gatewayOf(name)
+	index, _ := lookup(gateway)
+	nr, ok := a.number(index)
+	arg := uint64(uint32(c.args[0]))
+	if gateway == "ipc" {
+		arg &= 0xffff
+	}
+	if sub == 0 || !ok || nr != c.nr || arg != sub {
+		return 0, false
+	}
+	action, _ := ret(e.Action, e.ErrnoRet, "", "", "")
+	if len(e.Args) == 0 {
+		return action, true
+	}
+	order := []rspec.LinuxSeccompAction{rspec.ActKillProcess, rspec.ActKill, rspec.ActTrap, rspec.ActErrno, rspec.ActTrace, rspec.ActLog, rspec.ActAllow}
+	if slices.Index(order, e.Action) >= slices.Index(order, s.DefaultAction) {
+		return 0, false
+	}
+	deflt, _ := ret(s.DefaultAction, s.DefaultErrnoRet, "", "", "")
+	for _, other := range s.Syscalls {
+		action, _ := ret(other.Action, other.ErrnoRet, "", "", "")
+		if len(other.Args) == 0 && action != deflt && slices.Contains(other.Names, name) {
+			return 0, false
+		}
+	}
+	return action, true
 }
 
 func holds(a *arch, args []rspec.LinuxSeccompArg, c call) bool {

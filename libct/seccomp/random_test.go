@@ -26,7 +26,8 @@ func pick[T any](r source, list []T) T { return list[r.IntN(len(list))] }
 var (
 	someNames = []string{"read", "write", "open", "openat", "close", "stat", "fstat", "mmap", "mprotect", "ioctl", "readv",
 		"clone", "clone3", "personality", "ptrace", "execve", "mount", "umount2", "unshare", "setns", "bpf", "keyctl",
-		"rt_sigaction", "waitid", "arch_prctl", "set_thread_area", "futex", "futex_time64", "no_such_call", "prctl"}
+		"rt_sigaction", "waitid", "arch_prctl", "set_thread_area", "futex", "futex_time64", "no_such_call", "prctl",
+		"socket", "connect", "accept", "socketcall", "shmat", "semop", "ipc"}
 	someActions = []rspec.LinuxSeccompAction{rspec.ActKill, rspec.ActKillProcess, rspec.ActTrap, rspec.ActErrno,
 		rspec.ActTrace, rspec.ActAllow, rspec.ActLog, rspec.ActErrno, rspec.ActAllow}
 	someOps = []rspec.LinuxSeccompOperator{rspec.OpNotEqual, rspec.OpLessThan, rspec.OpLessEqual, rspec.OpEqualTo,
@@ -77,6 +78,9 @@ func randomProfile(r source, archs []rspec.Arch, calm func(name string) bool) *r
 			if calm != nil && !calm(name) {
 				continue
 			}
+			if _, sub := gatewayOf(name); calm != nil && sub > 0 {
+				e.Args = nil
+			}
 			if old, ok := used[name]; ok && calm != nil {
 				e.Action, e.ErrnoRet = old.Action, old.ErrnoRet
 				if len(old.Args)+len(e.Args) > 0 {
@@ -112,8 +116,11 @@ func calmArgs(r source, args []rspec.LinuxSeccompArg) []rspec.LinuxSeccompArg {
 // randomCall is one that a profile is likely to have an opinion about.
 func randomCall(r source, s *rspec.LinuxSeccomp) call {
 	a := &archs[r.IntN(len(archs))]
-	if r.IntN(3) > 0 {
-		a = &archs[0]
+	if r.IntN(6) > 0 {
+		a = archByName(pick(r, append([]rspec.Arch{rspec.ArchX86_64}, s.Architectures...)))
+		if a == nil { // the fuzzer's
+			a = &archs[0]
+		}
 	}
 	c := call{arch: a.audit, nr: a.low + uint32(r.IntN(480))}
 	switch r.IntN(8) {
@@ -131,6 +138,14 @@ func randomCall(r source, s *rspec.LinuxSeccomp) call {
 		}
 		if nr, ok := a.number(index); ok {
 			c.nr = nr + uint32(r.IntN(8)/6) - uint32(r.IntN(8)/7)
+		}
+		if g, sub := gatewayOf(nameAt(index)); sub != 0 && r.IntN(2) == 0 {
+			index, _ := lookup(g)
+			if nr, ok := a.number(index); ok {
+				c.nr = nr
+				c.args[0] = sub + pick(r, []uint64{0, 0, 0, 1, 1 << 16, 1 << 32})
+				break
+			}
 		}
 		for i := range c.args {
 			c.args[i] = pick(r, someValues)

@@ -94,6 +94,7 @@ func (c *compiler) numbers(a *arch, end uint64) {
 			c.keys = append(c.keys, uint64(nr)<<32|uint64(r))
 		}
 	}
+	c.throughGateways(a)
 	slices.Sort(c.keys[first:])
 
 	newer := end // from here on the profile does not know the calls
@@ -119,6 +120,21 @@ func (c *compiler) numbers(a *arch, end uint64) {
 		at = nr + 1
 	}
 	fill(end)
+	if newer < end && (a.audit == auditS390 || a.audit == auditS390X) {
+		c.setup()
+	}
+}
+
+// setup makes number 0 of s390 a call that does not exist. Numbers above 255 get
+// into the kernel as 0 with the number in a register, and one that the kernel
+// does not know stays 0; the call setup(2) of that number is long gone.
+func (c *compiler) setup() {
+	rest := c.segs[0]
+	c.segs[0] = segment{start: 0, ret: retENOSYS}
+	if len(c.segs) == 1 || c.segs[1].start > 1 {
+		rest.start = 1
+		c.segs = slices.Insert(c.segs, 1, rest)
+	}
 }
 
 // refuses tells whether a default would make a call that the profile cannot
