@@ -205,8 +205,10 @@ func TestLibseccomp(t *testing.T) {
 		f := compile(t, s)
 		for range 100 {
 			c := randomCall(r, s)
-			if c.args[0] > 0xffff && atGateway(c) {
-				continue // the kernel looks at 16 bits, it at all
+			if atGateway(c) && (c.args[0] > 0xffff || newer(s, c)) {
+				// The kernel looks at 16 bits, it at all. And runc forgets in
+				// its stub that a mention of socket is one of socketcall.
+				continue
 			}
 			want, _, err := run(theirs, &c, binary.LittleEndian)
 			if err != nil {

@@ -140,8 +140,8 @@ func TestEveryStep(t *testing.T) {
 			seen[s.name]++
 			for _, kind := range []string{"kill", "errno:ENOSPC"} {
 				fault := s.name + "=" + kind
-				if n := seen[s.name]; n > 1 {
-					fault = s.name + ":" + string(rune('0'+n)) + "=" + kind
+				if seen[s.name] > 1 {
+					fault = s.number + "=" + kind
 				}
 				t.Run(name+"/"+s.number+" "+fault, func(t *testing.T) {
 					kit.Begin(t)
@@ -157,7 +157,10 @@ func TestEveryStep(t *testing.T) {
 						if res.TimedOut {
 							t.Errorf("%s hangs: %s", v, res)
 						}
-						if kind != "kill" && !strings.Contains(res.Stderr, s.name) {
+						// At the gate create has returned: what start finds is
+						// a container that has stopped, with nobody left to ask.
+						atGate := s.name == "wait at the gate" && strings.Contains(res.Stderr, "has stopped")
+						if kind != "kill" && !atGate && !strings.Contains(res.Stderr, s.name) {
 							t.Errorf("%s does not name the step %q: %s", v, s.name, res)
 						}
 					}
