@@ -10,9 +10,9 @@ import (
 )
 
 // meaning is what a profile says about a call, read off without compiling.
-func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
+func meaning(s *rspec.LinuxSeccomp, own rspec.Arch, c call) uint32 {
 	var a *arch
-	listed := append([]rspec.Arch{rspec.ArchX86_64}, s.Architectures...)
+	listed := append([]rspec.Arch{own}, s.Architectures...)
 	for _, name := range listed {
 		cand := archByName(name)
 		if cand.audit == c.arch && (cand.audit != auditX86 || (cand.low != 0) == (c.nr >= x32Bit)) {
@@ -21,7 +21,7 @@ func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
 	}
 	deflt, _ := ret(s.DefaultAction, s.DefaultErrnoRet, "", "", "")
 	if a == nil {
-		if c.arch == auditX86 && c.nr == noCall {
+		if c.arch == auditX86 && c.nr == noCall && slices.Contains(listed, rspec.ArchX86_64) {
 			return deflt
 		}
 		return 0
@@ -69,6 +69,9 @@ func meaning(s *rspec.LinuxSeccomp, c call) uint32 {
 	default:
 		if last > 0 && c.nr >= last && !mentioned {
 			return 0x00050026
+		}
+		if last > 0 && c.nr == 0 && (a.name == rspec.ArchS390 || a.name == rspec.ArchS390X) {
+			return 0x00050026 // setup(2)
 		}
 	}
 	return deflt
@@ -164,8 +167,53 @@ func TestMeaning(t *testing.T) {
 		}
 		for range 60 {
 			c := randomCall(r, s)
-			if got, want := eval(t, f, c), meaning(s, c); got != want {
+			if got, want := eval(t, f, c), meaning(s, rspec.ArchX86_64, c); got != want {
 				t.Fatalf("profile %d %+v\ncall %+v: %#x, want %#x", i, *s, c, got, want)
+			}
+		}
+	}
+}
+
+// The other hosts, of both byte orders, with all that run on them.
+func TestMeaningElsewhere(t *testing.T) {
+	r := seeded(8)
+	for _, host := range []struct {
+		goarch string
+		list   []rspec.Arch // the native one first
+	}{
+		{"386", []rspec.Arch{rspec.ArchX86}},
+		{"arm64", []rspec.Arch{rspec.ArchAARCH64, rspec.ArchARM}},
+		{"arm", []rspec.Arch{rspec.ArchARM}},
+		{"riscv64", []rspec.Arch{rspec.ArchRISCV64, rspec.ArchX32}},
+		{"loong64", []rspec.Arch{rspec.ArchLOONGARCH64}},
+		{"ppc64le", []rspec.Arch{rspec.ArchPPC64LE}},
+		{"ppc64", []rspec.Arch{rspec.ArchPPC64, rspec.ArchPPC}},
+		{"s390x", []rspec.Arch{rspec.ArchS390X, rspec.ArchS390}},
+		{"mips64", []rspec.Arch{rspec.ArchMIPS64, rspec.ArchMIPS, rspec.ArchMIPS64N32}},
+		{"mips64le", []rspec.Arch{rspec.ArchMIPSEL64, rspec.ArchMIPSEL, rspec.ArchMIPSEL64N32}},
+	} {
+		order := binary.ByteOrder(binary.LittleEndian)
+		if native(host.goarch).big {
+			order = binary.BigEndian
+		}
+		for i := range 300 {
+			s := randomProfile(r, host.list[1:], nil)
+			f, err := Compile(s, Host{Arch: host.goarch})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := valid(f.Prog, order); err != nil {
+				t.Fatal(host.goarch, err)
+			}
+			for range 50 {
+				c := randomCall(r, s, host.list...)
+				got, _, err := run(f.Prog, &c, order)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := meaning(s, host.list[0], c); got != want {
+					t.Fatalf("%s, profile %d %+v\ncall %+v: %#x, want %#x", host.goarch, i, *s, c, got, want)
+				}
 			}
 		}
 	}
@@ -197,7 +245,7 @@ func FuzzCompile(f *testing.F) {
 		}
 		for range 40 {
 			c := randomCall(r, s)
-			if got, want := eval(t, p, c), meaning(s, c); got != want {
+			if got, want := eval(t, p, c), meaning(s, rspec.ArchX86_64, c); got != want {
 				t.Fatalf("profile %+v\ncall %+v: %#x, want %#x", *s, c, got, want)
 			}
 		}

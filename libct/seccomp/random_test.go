@@ -114,10 +114,13 @@ func calmArgs(r source, args []rspec.LinuxSeccompArg) []rspec.LinuxSeccompArg {
 }
 
 // randomCall is one that a profile is likely to have an opinion about.
-func randomCall(r source, s *rspec.LinuxSeccomp) call {
+func randomCall(r source, s *rspec.LinuxSeccomp, likely ...rspec.Arch) call {
+	if len(likely) == 0 {
+		likely = []rspec.Arch{rspec.ArchX86_64}
+	}
 	a := &archs[r.IntN(len(archs))]
 	if r.IntN(6) > 0 {
-		a = archByName(pick(r, append([]rspec.Arch{rspec.ArchX86_64}, s.Architectures...)))
+		a = archByName(pick(r, append(likely, s.Architectures...)))
 		if a == nil { // the fuzzer's
 			a = &archs[0]
 		}
