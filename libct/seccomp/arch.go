@@ -88,6 +88,15 @@ func (a *arch) number(name int) (nr uint32, ok bool) {
 // privateCalls is where arm's own calls are, far above the others.
 const privateCalls = 0xf0000
 
+// next is lookup for one of a list of names. Lists are sorted as a rule: what
+// follows the last one found is tried first.
+func next(name string, last int) (index int, ok bool) {
+	if last++; last < nameCount && nameAt(last) == name {
+		return last, true
+	}
+	return lookup(name)
+}
+
 // lookup finds a name in the sorted list of all names.
 func lookup(name string) (index int, ok bool) {
 	lo, hi := 0, nameCount

@@ -2,6 +2,9 @@ package seccomp
 
 import (
 	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +16,22 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A runtime compiles once in its life: what counts is the first time, with
+// nothing in the caches.
+func TestFirstCompile(t *testing.T) {
+	var times []int
+	for range 21 {
+		out, _ := runChild(t, "first")
+		ns, err := strconv.Atoi(strings.TrimSpace(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, ns)
+	}
+	slices.Sort(times)
+	t.Logf("first compilation: median %d µs, best %d µs, worst %d µs", times[10]/1000, times[0]/1000, times[20]/1000)
 }
 
 // How many instructions the kernel runs for frequent calls: each system call of

@@ -36,7 +36,7 @@ type rule struct {
 }
 
 // A use is one name in the list of an entry: rules[from:to] are for it.
-type use struct{ name, from, to int }
+type use struct{ name, from, to int32 }
 
 type compiler struct {
 	asm
@@ -110,6 +110,15 @@ func (c *compiler) read() (notify bool, err error) {
 	if c.deflt, err = ret(s.DefaultAction, s.DefaultErrnoRet, "/linux/seccomp", "/defaultAction", "/defaultErrnoRet"); err != nil {
 		return false, err
 	}
+	total := 0
+	for i := range s.Syscalls {
+		total += len(s.Syscalls[i].Names)
+	}
+	// One allocation each: the process is short, and fresh memory is what
+	// costs it most.
+	c.uses, c.keys = make([]use, 0, total), make([]uint64, 0, 2*total)
+	c.segs, c.prog = make([]segment, 0, 256), make([]insn, 0, 512)
+	c.rules = make([]rule, 0, len(s.Syscalls)+16)
 	for i := range s.Syscalls {
 		call := &s.Syscalls[i]
 		field := "/linux/seccomp/syscalls/" + strconv.Itoa(i)
@@ -124,11 +133,13 @@ func (c *compiler) read() (notify bool, err error) {
 		if err := c.entry(call, field); err != nil {
 			return false, err
 		}
+		last := -1
 		for _, name := range call.Names {
 			// An unknown name is one that is newer than the tables, or a
 			// typing error; runc takes both.
-			if index, ok := lookup(name); ok {
-				c.uses = append(c.uses, use{index, from, len(c.rules)})
+			if index, ok := next(name, last); ok {
+				last = index
+				c.uses = append(c.uses, use{int32(index), int32(from), int32(len(c.rules))})
 				if from < len(c.rules) && len(call.Args) == 0 {
 					c.settled[index] = true
 				}

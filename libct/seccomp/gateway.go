@@ -114,7 +114,7 @@ func (c *compiler) throughGateways(a *arch) {
 		return
 	}
 	for _, u := range c.uses {
-		g, sub, ok := behind(nameAt(u.name))
+		g, sub, ok := behind(nameAt(int(u.name)))
 		if !ok || !open[g] {
 			continue
 		}

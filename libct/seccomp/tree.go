@@ -11,7 +11,7 @@ import (
 type segment struct {
 	start    uint64
 	ret      uint32
-	from, to int
+	from, to int32
 	arch     *arch
 }
 
@@ -83,7 +83,7 @@ func (c *compiler) numbers(a *arch, end uint64) {
 	first := len(c.keys)
 	last, any := uint64(0), false
 	for _, u := range c.uses {
-		nr, ok := a.number(u.name)
+		nr, ok := a.number(int(u.name))
 		if !ok {
 			continue
 		}
@@ -157,7 +157,7 @@ func (c *compiler) fate(a *arch, nr uint64, from, to int) segment {
 			return segment{start: nr, ret: r.ret}
 		}
 	}
-	return segment{start: nr, from: from, to: to, arch: a}
+	return segment{start: nr, from: int32(from), to: int32(to), arch: a}
 }
 
 // search puts a binary search over segments.
@@ -167,7 +167,7 @@ func (c *compiler) search(lo, hi int) label {
 	case len(segs) == 1 && segs[0].from == segs[0].to:
 		return c.ret(segs[0].ret)
 	case len(segs) == 1:
-		return c.conditions(segs[0].arch, segs[0].from, segs[0].to)
+		return c.conditions(segs[0].arch, int(segs[0].from), int(segs[0].to))
 	case len(segs) == 3 && segs[0].same(&segs[2]) && segs[2].start == segs[1].start+1:
 		// One number among others: one comparison instead of two.
 		yes := c.search(lo+1, lo+2)
