@@ -1,6 +1,7 @@
 package libct
 
 import (
+	"encoding/binary"
 	"runtime"
 	"strings"
 	"syscall"
@@ -52,18 +53,19 @@ type Create struct {
 	Pidfd  int
 	Master int // our end of the console, if it has not been passed on; else -1
 
-	m        *machine
-	stepOf   []int // step of each of the child's operations
-	at       int   // step that the parent is at
-	sock     int   // the parent's end; -1 before
-	lock     *stateLock
-	fds      []int // received from the child, not yet used
-	pidFile  bool  // the pid file has been written
-	helper   int   // pid of the intermediate process; 0: none, or reaped
-	hooked   bool  // a hook has been run
-	borrowed bool  // exec: record, lock and cgroups are the container's, not ours to remove
-	Begun    int64 // clock of the first step, ns, for the timeline
-	Finished []int64
+	m         *machine
+	stepOf    []int // step of each of the child's operations
+	stubErrno syscall.Errno
+	at        int // step that the parent is at
+	sock      int // the parent's end; -1 before
+	lock      *stateLock
+	fds       []int // received from the child, not yet used
+	pidFile   bool  // the pid file has been written
+	helper    int   // pid of the intermediate process; 0: none, or reaped
+	hooked    bool  // a hook has been run
+	borrowed  bool  // exec: record, lock and cgroups are the container's, not ours to remove
+	Begun     int64 // clock of the first step, ns, for the timeline
+	Finished  []int64
 }
 
 // NewCreate loads a plan into a machine.
@@ -152,10 +154,12 @@ func (c *Create) letChild(begin, end int) error {
 		msg, err := c.receive()
 		switch {
 		case err != nil || msg == 0:
-			if end > mark && c.m.page.failed == 0 && c.m.ops[c.m.page.op].NR == unix.SYS_EXECVE {
+			if nr := c.m.ops[c.m.page.op].NR; end > mark && c.m.page.failed == 0 && (nr == unix.SYS_EXECVE || nr == unix.SYS_EXECVEAT) {
 				return nil
 			}
 			return c.childDied()
+		case msg == stubReport:
+			return c.stubFailed(c.stubErrno)
 		case msg == 't':
 			return c.adopt()
 		}
@@ -164,7 +168,7 @@ func (c *Create) letChild(begin, end int) error {
 
 // receive reads one message; descriptors that come with it are kept.
 func (c *Create) receive() (byte, error) {
-	buf, oob := make([]byte, 1), make([]byte, 64)
+	buf, oob := make([]byte, resultSize), make([]byte, 64)
 	for {
 		n, oobn, err := recvmsg(c.sock, buf, oob)
 		if err == unix.EINTR {
@@ -181,8 +185,23 @@ func (c *Create) receive() (byte, error) {
 				}
 			}
 		}
+		if n == resultSize {
+			c.stubErrno = syscall.Errno(binary.NativeEndian.Uint32(buf[4:]))
+			return stubReport, nil
+		}
 		return buf[0], nil
 	}
+}
+
+// stubReport stands for a message of the stub: it could not become the program.
+const stubReport = 0xff
+
+func (c *Create) stubFailed(errno syscall.Errno) error {
+	i := c.Plan.stubStep()
+	e := c.stepError(i)
+	e.Syscall, e.Errno = "execve", errno
+	explainExec(e, absolute(c.Req.Bundle, c.Spec.Root.Path), c.Req.Bundle, c.Spec.Mounts, c.Spec.Process)
+	return e
 }
 
 // recvmsg blocks in the raw system call. Through the runtime's wrapper the

@@ -29,6 +29,7 @@ func CompileExec(rec *specs.Record, p *rspec.Process, filter []byte, host *Host,
 	b.namespaceFlags = namespaceFlags(rec.Namespaces)
 	b.execFilter, b.execNotify = filter, rec.SeccompListenerPath
 	b.channel()
+	b.exposed = b.namespaceFlags&unix.CLONE_NEWUSER == 0 && (mayPtrace(rec, p) || b.namespaceFlags&unix.CLONE_NEWPID == 0)
 	b.enterNamespaces(rec)
 	b.session()
 	if fds := req.stdio; fds != nil {
@@ -67,6 +68,7 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		b.enterPID = b.initPidfd
 		does = "setns(INIT, CLONE_NEWPID); " + does
 	}
+	b.prepareStub()
 	dirs := b.req.CgroupDirs
 	if v2 := cgroup.InitialCgroupDir(dirs); v2 != "" {
 		b.cgroupFD = b.newReg()
@@ -225,7 +227,7 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 	if c.pidfd < 0 {
 		return nil, &specs.Error{Verb: "exec", ID: c.ID, Kind: specs.ErrNotRunning, Problem: "cannot exec in a stopped container"}
 	}
-	host := &Host{EUID: unix.Geteuid(), UserNS: InUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/"}
+	host := &Host{EUID: unix.Geteuid(), UserNS: InUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/", Sealed: Sealed(), NoExecMemfd: noExecMemfd()}
 	if !hasHome(p.Env) {
 		host.Home = c.home(p.User.UID)
 	}
@@ -249,6 +251,9 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 	}
 	spec := &rspec.Spec{Process: p, Root: &rspec.Root{Path: c.Rec.Rootfs}, Annotations: c.Rec.Annotations,
 		Linux: &rspec.Linux{Seccomp: &rspec.LinuxSeccomp{ListenerPath: c.Rec.SeccompListenerPath, ListenerMetadata: c.Rec.SeccompListenerMetadata}}}
+	if plan.NeedsSeal() {
+		return nil, Seal()
+	}
 	run, err := NewCreate(plan, spec, req)
 	if err != nil {
 		return nil, err

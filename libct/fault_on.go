@@ -80,6 +80,9 @@ func newFault(p *Plan) (fault, error) {
 	flat := 0
 	for i := range p.Steps {
 		s := &p.Steps[i]
+		if s.Stub {
+			continue
+		}
 		if s.Name == f.name || number == i+1 {
 			f.step = i
 			if s.Actor == Child {

@@ -118,6 +118,12 @@ func flagText(nr uint16, i int, v uint64) string {
 		if i == 0 {
 			return value(v, flagName{unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"})
 		}
+	case unix.SYS_FCNTL:
+		return value(v, flagName{unix.F_SETFD, "F_SETFD"}, flagName{unix.F_ADD_SEALS, "F_ADD_SEALS"})
+	case unix.SYS_EXECVEAT:
+		return bits(treeFlags, v)
+	case unix.SYS_MEMFD_CREATE:
+		return bits([]flagName{{unix.MFD_CLOEXEC, "MFD_CLOEXEC"}, {unix.MFD_ALLOW_SEALING, "MFD_ALLOW_SEALING"}, {unix.MFD_EXEC, "MFD_EXEC"}}, v)
 	case unix.SYS_SENDMSG, unix.SYS_SENDTO:
 		return bits([]flagName{{unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}}, v)
 	}

@@ -43,6 +43,10 @@ const (
 // execute is the end of the plan: the gate and execve(2).
 func (b *builder) execute(p *rspec.Process, field string) {
 	b.mark = len(b.Steps)
+	if b.stub != 0 {
+		b.becomeStub(p, field, candidatesOf(p, b.req))
+		return
+	}
 	if b.req.Gate {
 		b.step(Child, "wait at the gate", "", "created; the next byte comes from start; runtime.md, Lifecycle")
 		b.close(b.childEnd)
@@ -54,10 +58,7 @@ func (b *builder) execute(p *rspec.Process, field string) {
 	b.execLabels(p, field)
 	b.step(Child, "execve", field+"/args", "the program takes over: same process, same namespaces, nothing of ours left; execve(2)")
 	argv, envp := b.pointers(p.Args), b.pointers(b.environment(p))
-	candidates := searchPath(p)
-	if b.req.execPath != "" {
-		candidates = []string{b.req.execPath}
-	}
+	candidates := candidatesOf(p, b.req)
 	for _, c := range candidates {
 		r := b.op(unix.SYS_EXECVE, b.str(c), argv, envp)
 		if len(candidates) > 1 {
@@ -67,6 +68,13 @@ func (b *builder) execute(p *rspec.Process, field string) {
 	if len(candidates) > 1 {
 		b.op(opFail)
 	}
+}
+
+func candidatesOf(p *rspec.Process, req *Request) []string {
+	if req.execPath != "" {
+		return []string{req.execPath}
+	}
+	return searchPath(p)
 }
 
 // searchPath lists what execvp(3) would try: the name itself if it has a

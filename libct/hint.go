@@ -85,5 +85,12 @@ func (p *Plan) afterGate(stepOf []int) []string {
 				st.Name, st.Field, syscallName(ops[i].NR), p.pathOf(&ops[i])}, "\t"))
 		}
 	}
+	if s := p.stubStep(); s >= 0 {
+		st := &p.Steps[s]
+		out = append(out, strings.Join([]string{itoa(stubOp), itoa(int64(s + 1)), itoa(int64(len(p.Steps))), st.Name, st.Field, "execve", ""}, "\t"))
+	}
 	return out
 }
+
+// stubOp is what a report of the stub has in the place of an operation.
+const stubOp = 0xffffffff

@@ -24,6 +24,8 @@ type Host struct {
 	Cgroups         *cgroup.Layout
 	Cpuset          []cgroup.Write    // v1: cpus and mems copied from above, before any task can enter
 	Sources         map[string]uint32 // st_mode of every bind source
+	Sealed          bool              // our own binary cannot be written through /proc/PID/exe
+	NoExecMemfd     bool              // vm.memfd_noexec forbids to execute files in memory
 	ProcSources     map[string]bool   // bind sources for /proc that are a procfs
 	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination
 	KCore           bool              // /proc/kcore exists
@@ -43,6 +45,7 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 		return nil, err
 	}
 	h.Caps = boundingCaps()
+	h.Sealed, h.NoExecMemfd = Sealed(), noExecMemfd()
 	h.UserNS = InUserNamespace()
 	h.KCore = unix.Access("/proc/kcore", unix.F_OK) == nil
 	for i := range spec.Mounts {

@@ -34,6 +34,7 @@ type Step struct {
 	Actor Actor
 	Ops   []Op                  // the system calls; both actors have them
 	Does  []string              // what Call does, in the words of explain
+	Stub  bool                  // the stub does this: Ops are for the reader alone
 	waits int                   // of Ops, those at the beginning that finish put there
 	Call  func(c *Create) error // parent only: work that is no fixed list of calls (hooks, records, messages)
 }
@@ -52,6 +53,8 @@ type Plan struct {
 	staged              bool   // an intermediate process makes the child
 	cgroupFD            Reg    // v2: directory for CLONE_INTO_CGROUP
 	lock                Reg    // the state directory
+	sealed              bool   // the runtime was, when it compiled the plan
+	stub                Reg    // the sealed program that the child becomes; 0: none is needed, or it will not do
 	belowEnd, aboveEnd  Reg    // the descriptors beside childEnd
 	initPidfd           Reg    // exec: the container's first process
 	enterPID            Reg    // pidfd or pid namespace that the clone is to be made in
@@ -77,6 +80,10 @@ type builder struct {
 	made   label
 	how    map[[2]uint64]arg
 
+	compiled   []byte // the filter, once compiled
+	notify     bool
+	flags      uint64
+	exposed    bool   // exec: a process of the container may trace the child
 	execFilter []byte // exec: the filter as the record keeps it
 	execNotify string // exec: where its listener goes
 
@@ -110,7 +117,9 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	}
 	b.stateDirectory()
 	b.cgroups()
+	b.compileFilter()
 	b.channel()
+	b.prepareStub()
 	b.bindSources()
 	b.cloneChild()
 	if !b.staged {
@@ -166,7 +175,7 @@ func (b *builder) finish() (*Plan, error) {
 	started, sure := false, false
 	for i := range b.Steps {
 		s := &b.Steps[i]
-		if s.Actor != Child {
+		if s.Actor != Child || s.Stub {
 			continue
 		}
 		var before []Op
@@ -191,13 +200,13 @@ func (b *builder) finish() (*Plan, error) {
 func (p *Plan) childOps() (ops []Op, step []int) {
 	total := 0
 	for i := range p.Steps {
-		if p.Steps[i].Actor == Child {
+		if p.Steps[i].Actor == Child && !p.Steps[i].Stub {
 			total += len(p.Steps[i].Ops)
 		}
 	}
 	ops, step = make([]Op, 0, total), make([]int, 0, total)
 	for i := range p.Steps {
-		if p.Steps[i].Actor != Child {
+		if p.Steps[i].Actor != Child || p.Steps[i].Stub {
 			continue
 		}
 		for range p.Steps[i].Ops {

@@ -19,6 +19,14 @@ func (b *builder) seccomp(string) {
 		b.filter(b.execFilter[8:], uint64(binary.LittleEndian.Uint32(b.execFilter)), b.execFilter[4] == 1)
 		return
 	}
+	if len(b.compiled) > 0 {
+		b.filter(b.compiled, b.flags, b.notify)
+	}
+}
+
+// compileFilter turns linux.seccomp into a program, early: other steps depend
+// on what it will refuse.
+func (b *builder) compileFilter() {
 	s := b.linux().Seccomp
 	if s == nil {
 		return
@@ -31,7 +39,7 @@ func (b *builder) seccomp(string) {
 		return
 	}
 	b.filterFile = packFilter(f.Prog, uint32(f.Flags), f.Notify)
-	b.filter(f.Prog, uint64(f.Flags), f.Notify)
+	b.compiled, b.flags, b.notify = f.Prog, uint64(f.Flags), f.Notify
 }
 
 // filter loads a compiled program: struct sock_fprog is a length and a pointer.

@@ -18,27 +18,43 @@ import (
 // mount of their own binary: the link then leads to that mount, which nothing
 // can make writable, and which is in nobody's mount table.
 
-// Seal returns at once if our executable is sealed, and otherwise executes it
-// again, sealed; then it does not return. It also makes us undumpable, so that
-// nothing in a container may look into our memory or through our links.
-func Seal() error {
-	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
-	const self = "/proc/self/exe"
+// selfExe is a link to the file that we execute.
+const selfExe = "/proc/self/exe"
+
+// Undumpable keeps every process of a container from looking into our memory
+// or through our links, unless it has CAP_SYS_PTRACE in our user namespace.
+func Undumpable() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// Sealed says that nothing can write our binary through /proc/PID/exe: it is
+// on a read-only mount, or the sealed copy.
+func Sealed() bool {
 	var st unix.Statfs_t
-	if err := unix.Statfs(self, &st); err != nil {
-		return &specs.Error{Syscall: "statfs", Path: self, Errno: err.(unix.Errno), Hint: "stave needs /proc"}
+	if err := unix.Statfs(selfExe, &st); err != nil {
+		return false
 	}
-	if st.Flags&unix.ST_RDONLY != 0 || sealedMemfd(&st) {
-		return nil
-	}
-	if err := readOnlyMount(self); err != nil {
-		if err := memfdCopy(self); err != nil {
-			return &specs.Error{Step: "seal", Syscall: "execveat", Path: self, Errno: err.(unix.Errno),
+	return st.Flags&unix.ST_RDONLY != 0 || sealedMemfd(&st)
+}
+
+// noExecMemfd reads vm.memfd_noexec: with 2 no file in memory is executable.
+func noExecMemfd() bool {
+	b, err := readSmall("/proc/sys/vm/memfd_noexec", 8)
+	return err == nil && len(b) > 0 && b[0] == '2'
+}
+
+// Seal executes us again from a sealed binary; it returns only on an error. A
+// plan that does not end in the stub needs it.
+func Seal() error {
+	if err := readOnlyMount(selfExe); err != nil {
+		if err := memfdCopy(selfExe); err != nil {
+			return &specs.Error{Step: "seal", Syscall: "execveat", Path: selfExe, Errno: err.(unix.Errno),
 				Hint: "the runtime's binary must not be writable from a container"}
 		}
 	}
 	return nil // not reached: one of the two has replaced us
 }
+
+// NeedsSeal says that the plan must not be executed by an unsealed runtime.
+func (p *Plan) NeedsSeal() bool { return p.stub == 0 && !p.sealed }
 
 // readOnlyMount clones the mount of our binary, detached, makes the clone
 // read-only and executes the binary from it.

@@ -26,9 +26,7 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := libct.Seal(); err != nil {
-		return nil, err
-	}
+	libct.Undumpable()
 	f := &a.inv.Flags
 	req.ID, req.Root = id, a.root
 	req.Bundle = f.String("bundle")
@@ -46,6 +44,9 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	cfg, plan, err := libct.Prepare(req)
 	if err != nil {
 		return nil, err
+	}
+	if plan.NeedsSeal() {
+		return nil, libct.Seal()
 	}
 	for _, w := range plan.Warnings {
 		a.warn(w)

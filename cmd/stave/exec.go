@@ -22,9 +22,7 @@ func (a *app) exec() (int, error) {
 	if file == "" && len(a.inv.Args) < 2 {
 		return failed, &usageError{"process args cannot be empty", "stave exec ID COMMAND, or --process FILE"}
 	}
-	if err := libct.Seal(); err != nil {
-		return failed, err
-	}
+	libct.Undumpable()
 	c, err := libct.Open(a.root, id)
 	if err != nil {
 		return failed, err

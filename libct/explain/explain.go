@@ -29,6 +29,9 @@ type Style struct {
 func Steps(b []byte, plan *libct.Plan) []byte {
 	for i := range plan.Steps {
 		s := &plan.Steps[i]
+		if s.Stub {
+			continue // no step of ours to fail or die at
+		}
 		b = strconv.AppendInt(b, int64(i+1), 10)
 		b = append(b, '\t')
 		b = append(b, s.Actor.String()...)
