@@ -1,0 +1,233 @@
+package explain_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"stave/libct"
+)
+
+// An item is what the parent has to do next: one operation of a step, or a
+// stretch of Go code (Op is nil) with the changes that its step admits to.
+type item struct {
+	step  int
+	op    *libct.Op
+	names map[string]int // changes that must be made, how often
+	may   map[string]bool
+}
+
+// family gives calls that change the system one name, whether they come with
+// an "at" or not; "" is a call that changes nothing which outlives us.
+func family(name string) string {
+	switch name {
+	case "clone3", "fork", "vfork", "clone":
+		return "fork"
+	case "mount", "umount2", "move_mount", "mount_setattr", "fsmount", "pivot_root", "chroot", "setns", "unshare", "rmdir",
+		"bpf", "truncate", "sethostname", "setdomainname", "keyctl", "setsid":
+		return name
+	}
+	base := strings.TrimSuffix(strings.TrimSuffix(name, "2"), "at")
+	switch base {
+	case "mkdir", "mknod", "unlink", "rename", "symlink", "link":
+		return base
+	case "chown", "fchown", "lchown":
+		return "chown"
+	case "chmod", "fchmod":
+		return "chmod"
+	}
+	return ""
+}
+
+// change is the family of a call that was seen. What failed changed nothing,
+// and a thread is no process.
+func change(c call) string {
+	if c.errno != "" || c.again {
+		return ""
+	}
+	switch f := family(c.name); {
+	case c.name == "clone" && isThread(c):
+		return ""
+	case f != "":
+		return f
+	case c.name == "openat" && len(c.args) > 2:
+		if flags, err := number(c.args[2]); err == nil && flags&0o100 != 0 { // O_CREAT
+			return "create"
+		}
+	}
+	return ""
+}
+
+func isThread(c call) bool {
+	for _, a := range c.args {
+		if v, ok := strings.CutPrefix(a, "flags="); ok {
+			flags, err := number(v)
+			return err == nil && flags&0x10000 != 0
+		}
+	}
+	return false
+}
+
+// runtimeCalls are those that the Go runtime makes whenever it likes.
+var runtimeCalls = regexp.MustCompile(`^(futex|nanosleep|clock_nanosleep|madvise|mmap|munmap|mprotect|prctl|sched_yield|sched_getaffinity|rt_sig.*|sigaltstack|tgkill|getpid|gettid|` +
+	`epoll_.*|eventfd2|clone|restart_syscall|set_robust_list|rseq|exit|brk|timer_.*|setitimer)$`)
+
+// untold are changes that steps make and do not tell of: defects of Does, to
+// be removed from here when they are mended.
+var untold = map[string]string{
+	"record intent": "rename", // of seccomp.bpf, where there is a filter
+}
+
+var word = regexp.MustCompile(`[^\s(,;]+`)
+
+// items flattens the parent's side of the plan.
+func items(p *libct.Plan) (all []item) {
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		switch {
+		case s.Actor == libct.Child:
+			all = append(all, item{step: i}) // the parent gives it its turn
+		case s.Call != nil:
+			it := item{step: i, names: map[string]int{}, may: map[string]bool{}}
+			if f, known := untold[s.Name]; known {
+				it.may[f] = true
+			}
+			for _, line := range s.Does {
+				if strings.Contains(line, "copy the tree") {
+					it.may = map[string]bool{"create": true, "mkdir": true, "symlink": true, "chown": true, "chmod": true}
+				}
+				for _, w := range word.FindAllString(line, -1) {
+					if w == "openat" {
+						it.may["create"] = true
+					}
+					if f := family(w); f != "" {
+						it.names[f]++
+					}
+				}
+			}
+			all = append(all, it)
+		default:
+			for j := range s.Ops {
+				all = append(all, item{step: i, op: &s.Ops[j]})
+			}
+		}
+	}
+	return all
+}
+
+func (it *item) satisfied() bool {
+	for _, n := range it.names {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// admits says whether Go code of a step may make this change, and counts it.
+func (it *item) admits(f string) bool {
+	if it.names[f] > 0 {
+		it.names[f]--
+		return true
+	}
+	return it.may[f]
+}
+
+// parent walks the parent's steps along the calls of its threads. If more is
+// set, it goes on to do other work when the plan is over.
+func (w *walk) parent(calls []call, all []item, more bool) error {
+	at := 0
+	skipTo := -1
+	for _, c := range calls {
+		f := change(c)
+		if at == len(all) {
+			if more {
+				return nil
+			}
+			if f != "" {
+				return fmt.Errorf("strace saw %s, and the plan is over", c)
+			}
+			continue
+		}
+		if all[at].op == nil {
+			// Is it the next operation? Go code ends where that begins.
+			next := at
+			for next < len(all) && all[next].op == nil && all[next].satisfied() {
+				next++
+			}
+			if next < len(all) && all[next].op != nil && w.tryMatch(all[next].op, c) {
+				at = next
+			} else {
+				if f == "" {
+					continue
+				}
+				for !all[at].admits(f) {
+					if more && w.rest(all, at) == len(all) {
+						return nil
+					}
+					if at++; at > next || at == len(all) || all[at].op != nil {
+						return fmt.Errorf("step %d %s: strace saw %s, which no step tells of", all[min(at, len(all)-1)].step+1, w.plan.Steps[all[min(at, len(all)-1)].step].Name, c)
+					}
+				}
+				continue
+			}
+		}
+		it := &all[at]
+		where := fmt.Sprintf("step %d %s: %s", it.step+1, w.plan.Steps[it.step].Name, w.spell(it.op))
+		if err := w.match(it.op, c); err != nil {
+			if f == "" && runtimeCalls.MatchString(c.name) {
+				continue
+			}
+			return fmt.Errorf("%s: strace saw %s: %w", where, c, err)
+		}
+		if c.again {
+			continue
+		}
+		if c.errno == "" && it.op.Dst != 0 {
+			w.regs[uint64(it.op.Dst)] = uint64(c.ret)
+		}
+		n := skip(it.op, c.errno)
+		if n < 0 && c.errno != "" {
+			return fmt.Errorf("%s: strace saw %s, and the plan would end here", where, c)
+		}
+		skipTo = at + 1 + max(n, 0)
+		for at++; at < skipTo; at++ {
+		}
+		at = w.pseudo(all, at)
+	}
+	at = w.rest(all, at)
+	if at < len(all) {
+		return fmt.Errorf("step %d %s: strace saw nothing of it", all[at].step+1, w.plan.Steps[all[at].step].Name)
+	}
+	return nil
+}
+
+// pseudo passes over operations that make no system call.
+func (w *walk) pseudo(all []item, at int) int {
+	for at < len(all) && all[at].op != nil && all[at].op.NR >= pseudoPoke {
+		at += 1 + max(skip(all[at].op, ""), 0)
+	}
+	return at
+}
+
+// rest passes over what is satisfied at the end.
+func (w *walk) rest(all []item, at int) int {
+	for at < len(all) && all[at].op == nil && all[at].satisfied() {
+		at++
+	}
+	return at
+}
+
+// tryMatch is match that learns nothing when it fails.
+func (w *walk) tryMatch(o *libct.Op, c call) bool {
+	known := make(map[uint64]uint64, len(w.regs))
+	for k, v := range w.regs {
+		known[k] = v
+	}
+	base := w.base
+	if w.match(o, c) != nil {
+		w.regs, w.base = known, base
+		return false
+	}
+	return true
+}
