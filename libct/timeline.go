@@ -17,6 +17,9 @@ func (c *Create) Timeline() []Span {
 	op := 0
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
+		if s.Stub {
+			continue // by then the child is not ours any more
+		}
 		end := int64(0)
 		if s.Actor == Parent {
 			if i < len(c.Finished) {
