@@ -33,8 +33,9 @@ type Request struct {
 	Trace         bool
 	Meanwhile     func() // what the parent may do while the child works
 
-	stdio    *[3]int // exec of a hook: descriptors for 0, 1, 2
-	execPath string  // exec of a hook: the file, where args[0] may be another name
+	netNS    <-chan netNS // being made by a thread
+	stdio    *[3]int      // exec of a hook: descriptors for 0, 1, 2
+	execPath string       // exec of a hook: the file, where args[0] may be another name
 
 	CgroupPath string       // inner path, as settled
 	CgroupDirs []cgroup.Dir // one in each hierarchy; none: the container stays in ours

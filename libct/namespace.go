@@ -65,7 +65,7 @@ func (b *builder) namespaces() (joins []joined, fresh uint64) {
 // cloneChild makes the process. With an intermediate process (staged) the
 // first clone3 is a plain fork and the second makes the namespaces.
 func (b *builder) cloneChild() {
-	joins, fresh := b.namespaces()
+	joins, fresh := b.netNamespace(b.namespaces())
 	b.joins = joins
 	atOnce := fresh &^ lateNamespaces
 	for _, j := range joins {
