@@ -2,7 +2,7 @@
 
 package seccomp
 
-const nameCount = 504
+const nameCount = 505
 
 // names is all names, sorted, end to end.
 const names = "" +
@@ -20,55 +20,56 @@ const names = "" +
 	"flockforkfremovexattrfsconfigfsetxattrfsmountfsopenfspick" +
 	"fstatfstat64fstatat64fstatfsfstatfs64fsyncftimeftruncate" +
 	"ftruncate64futexfutex_requeuefutex_time64futex_waitfutex_waitvfutex_wakefutimesat" +
-	"get_kernel_symsget_mempolicyget_robust_listget_thread_areagetcpugetcwdgetdentsgetdents64" +
-	"getegidgetegid32geteuidgeteuid32getgidgetgid32getgroupsgetgroups32" +
-	"getitimergetpeernamegetpgidgetpgrpgetpidgetpmsggetppidgetpriority" +
-	"getrandomgetresgidgetresgid32getresuidgetresuid32getrlimitgetrusagegetsid" +
-	"getsocknamegetsockoptgettidgettimeofdaygetuidgetuid32getxattrgetxattrat" +
-	"gttyidleinit_moduleinotify_add_watchinotify_initinotify_init1inotify_rm_watchio_cancel" +
-	"io_destroyio_geteventsio_pgeteventsio_pgetevents_time64io_setupio_submitio_uring_enterio_uring_register" +
-	"io_uring_setupioctliopermioplioprio_getioprio_setipckcmp" +
-	"kexec_file_loadkexec_loadkeyctlkilllandlock_add_rulelandlock_create_rulesetlandlock_restrict_selflchown" +
-	"lchown32lgetxattrlinklinkatlistenlistmountlistnslistxattr" +
-	"listxattratllistxattrlocklookup_dcookielremovexattrlseeklsetxattrlsm_get_self_attr" +
-	"lsm_list_moduleslsm_set_self_attrlstatlstat64madvisemap_shadow_stackmbindmembarrier" +
-	"memfd_creatememfd_secretmigrate_pagesmincoremkdirmkdiratmknodmknodat" +
-	"mlockmlock2mlockallmmapmmap2modify_ldtmountmount_setattr" +
-	"move_mountmove_pagesmprotectmpxmq_getsetattrmq_notifymq_openmq_timedreceive" +
-	"mq_timedreceive_time64mq_timedsendmq_timedsend_time64mq_unlinkmremapmsealmsgctlmsgget" +
-	"msgrcvmsgsndmsyncmultiplexermunlockmunlockallmunmapname_to_handle_at" +
-	"nanosleepnewfstatatnfsservctlniceoldfstatoldlstatoldoldunameoldstat" +
-	"oldunameopenopen_by_handle_atopen_treeopen_tree_attropenatopenat2pause" +
-	"pciconfig_iobasepciconfig_readpciconfig_writeperf_event_openpersonalitypidfd_getfdpidfd_openpidfd_send_signal" +
-	"pipepipe2pivot_rootpkey_allocpkey_freepkey_mprotectpollppoll" +
-	"ppoll_time64prctlpread64preadvpreadv2prlimit64process_madviseprocess_mrelease" +
-	"process_vm_readvprocess_vm_writevprofprofilpselect6pselect6_time64ptraceputpmsg" +
-	"pwrite64pwritevpwritev2query_modulequotactlquotactl_fdreadreadahead" +
-	"readdirreadlinkreadlinkatreadvrebootrecvrecvfromrecvmmsg" +
-	"recvmmsg_time64recvmsgremap_file_pagesremovexattrremovexattratrenamerenameatrenameat2" +
-	"request_keyrestart_syscallriscv_flush_icacheriscv_hwprobermdirrseqrseq_slice_yieldrt_sigaction" +
-	"rt_sigpendingrt_sigprocmaskrt_sigqueueinfort_sigreturnrt_sigsuspendrt_sigtimedwaitrt_sigtimedwait_time64rt_tgsigqueueinfo" +
-	"rtass390_guarded_storages390_pci_mmio_reads390_pci_mmio_writes390_runtime_instrs390_sthyisched_get_priority_maxsched_get_priority_min" +
-	"sched_getaffinitysched_getattrsched_getparamsched_getschedulersched_rr_get_intervalsched_rr_get_interval_time64sched_setaffinitysched_setattr" +
-	"sched_setparamsched_setschedulersched_yieldseccompsecurityselectsemctlsemget" +
-	"semopsemtimedopsemtimedop_time64sendsendfilesendfile64sendmmsgsendmsg" +
-	"sendtoset_mempolicyset_mempolicy_home_nodeset_robust_listset_thread_areaset_tid_addressset_tlssetdomainname" +
-	"setfsgidsetfsgid32setfsuidsetfsuid32setgidsetgid32setgroupssetgroups32" +
-	"sethostnamesetitimersetnssetpgidsetprioritysetregidsetregid32setresgid" +
-	"setresgid32setresuidsetresuid32setreuidsetreuid32setrlimitsetsidsetsockopt" +
-	"settimeofdaysetuidsetuid32setxattrsetxattratsgetmaskshmatshmctl" +
-	"shmdtshmgetshutdownsigactionsigaltstacksignalsignalfdsignalfd4" +
-	"sigpendingsigprocmasksigreturnsigsuspendsocketsocketcallsocketpairsplice" +
-	"spu_createspu_runssetmaskstatstat64statfsstatfs64statmount" +
-	"statxstimesttysubpage_protswapcontextswapoffswaponswitch_endian" +
-	"symlinksymlinkatsyncsync_file_rangesync_file_range2syncfssys_debug_setcontextsyscall" +
-	"sysfssysinfosyslogsysmipsteetgkilltimetimer_create" +
-	"timer_deletetimer_getoverruntimer_gettimetimer_gettime64timer_settimetimer_settime64timerfdtimerfd_create" +
-	"timerfd_gettimetimerfd_gettime64timerfd_settimetimerfd_settime64timestkilltruncatetruncate64" +
-	"tuxcallugetrlimitulimitumaskumountumount2unameunlink" +
-	"unlinkatunshareuprobeuretprobeuselibuserfaultfdusr26usr32" +
-	"ustatutimeutimensatutimensat_time64utimesvforkvhangupvm86" +
-	"vm86oldvmsplicevserverwait4waitidwaitpidwritewritev" +
+	"get_kernel_symsget_mempolicyget_robust_listget_thread_areaget_tlsgetcpugetcwdgetdents" +
+	"getdents64getegidgetegid32geteuidgeteuid32getgidgetgid32getgroups" +
+	"getgroups32getitimergetpeernamegetpgidgetpgrpgetpidgetpmsggetppid" +
+	"getprioritygetrandomgetresgidgetresgid32getresuidgetresuid32getrlimitgetrusage" +
+	"getsidgetsocknamegetsockoptgettidgettimeofdaygetuidgetuid32getxattr" +
+	"getxattratgttyidleinit_moduleinotify_add_watchinotify_initinotify_init1inotify_rm_watch" +
+	"io_cancelio_destroyio_geteventsio_pgeteventsio_pgetevents_time64io_setupio_submitio_uring_enter" +
+	"io_uring_registerio_uring_setupioctliopermioplioprio_getioprio_setipc" +
+	"kcmpkexec_file_loadkexec_loadkeyctlkilllandlock_add_rulelandlock_create_rulesetlandlock_restrict_self" +
+	"lchownlchown32lgetxattrlinklinkatlistenlistmountlistns" +
+	"listxattrlistxattratllistxattrlocklookup_dcookielremovexattrlseeklsetxattr" +
+	"lsm_get_self_attrlsm_list_moduleslsm_set_self_attrlstatlstat64madvisemap_shadow_stackmbind" +
+	"membarriermemfd_creatememfd_secretmigrate_pagesmincoremkdirmkdiratmknod" +
+	"mknodatmlockmlock2mlockallmmapmmap2modify_ldtmount" +
+	"mount_setattrmove_mountmove_pagesmprotectmpxmq_getsetattrmq_notifymq_open" +
+	"mq_timedreceivemq_timedreceive_time64mq_timedsendmq_timedsend_time64mq_unlinkmremapmsealmsgctl" +
+	"msggetmsgrcvmsgsndmsyncmultiplexermunlockmunlockallmunmap" +
+	"name_to_handle_atnanosleepnewfstatatnfsservctlniceoldfstatoldlstatoldolduname" +
+	"oldstatoldunameopenopen_by_handle_atopen_treeopen_tree_attropenatopenat2" +
+	"pausepciconfig_iobasepciconfig_readpciconfig_writeperf_event_openpersonalitypidfd_getfdpidfd_open" +
+	"pidfd_send_signalpipepipe2pivot_rootpkey_allocpkey_freepkey_mprotectpoll" +
+	"ppollppoll_time64prctlpread64preadvpreadv2prlimit64process_madvise" +
+	"process_mreleaseprocess_vm_readvprocess_vm_writevprofprofilpselect6pselect6_time64ptrace" +
+	"putpmsgpwrite64pwritevpwritev2query_modulequotactlquotactl_fdread" +
+	"readaheadreaddirreadlinkreadlinkatreadvrebootrecvrecvfrom" +
+	"recvmmsgrecvmmsg_time64recvmsgremap_file_pagesremovexattrremovexattratrenamerenameat" +
+	"renameat2request_keyrestart_syscallriscv_flush_icacheriscv_hwprobermdirrseqrseq_slice_yield" +
+	"rt_sigactionrt_sigpendingrt_sigprocmaskrt_sigqueueinfort_sigreturnrt_sigsuspendrt_sigtimedwaitrt_sigtimedwait_time64" +
+	"rt_tgsigqueueinfortass390_guarded_storages390_pci_mmio_reads390_pci_mmio_writes390_runtime_instrs390_sthyisched_get_priority_max" +
+	"sched_get_priority_minsched_getaffinitysched_getattrsched_getparamsched_getschedulersched_rr_get_intervalsched_rr_get_interval_time64sched_setaffinity" +
+	"sched_setattrsched_setparamsched_setschedulersched_yieldseccompsecurityselectsemctl" +
+	"semgetsemopsemtimedopsemtimedop_time64sendsendfilesendfile64sendmmsg" +
+	"sendmsgsendtoset_mempolicyset_mempolicy_home_nodeset_robust_listset_thread_areaset_tid_addressset_tls" +
+	"setdomainnamesetfsgidsetfsgid32setfsuidsetfsuid32setgidsetgid32setgroups" +
+	"setgroups32sethostnamesetitimersetnssetpgidsetprioritysetregidsetregid32" +
+	"setresgidsetresgid32setresuidsetresuid32setreuidsetreuid32setrlimitsetsid" +
+	"setsockoptsettimeofdaysetuidsetuid32setxattrsetxattratsgetmaskshmat" +
+	"shmctlshmdtshmgetshutdownsigactionsigaltstacksignalsignalfd" +
+	"signalfd4sigpendingsigprocmasksigreturnsigsuspendsocketsocketcallsocketpair" +
+	"splicespu_createspu_runssetmaskstatstat64statfsstatfs64" +
+	"statmountstatxstimesttysubpage_protswapcontextswapoffswapon" +
+	"switch_endiansymlinksymlinkatsyncsync_file_rangesync_file_range2syncfssys_debug_setcontext" +
+	"syscallsysfssysinfosyslogsysmipsteetgkilltime" +
+	"timer_createtimer_deletetimer_getoverruntimer_gettimetimer_gettime64timer_settimetimer_settime64timerfd" +
+	"timerfd_createtimerfd_gettimetimerfd_gettime64timerfd_settimetimerfd_settime64timestkilltruncate" +
+	"truncate64tuxcallugetrlimitulimitumaskumountumount2uname" +
+	"unlinkunlinkatunshareuprobeuretprobeuselibuserfaultfdusr26" +
+	"usr32ustatutimeutimensatutimensat_time64utimesvforkvhangup" +
+	"vm86vm86oldvmsplicevserverwait4waitidwaitpidwrite" +
+	"writev" +
 	""
 
 // nameEnds[i] is where name i ends in names.
@@ -77,23 +78,24 @@ var nameEnds = [nameCount]uint16{
 	194, 199, 204, 209, 216, 222, 235, 250, 262, 281, 294, 309, 324, 346, 359, 374, 379, 385, 390, 401, 408, 423, 428, 441,
 	454, 457, 461, 465, 477, 490, 499, 512, 523, 535, 545, 559, 566, 574, 580, 588, 592, 602, 611, 621, 630, 642, 651, 664,
 	677, 683, 689, 697, 706, 712, 720, 728, 733, 740, 749, 758, 770, 782, 794, 804, 809, 813, 825, 833, 842, 849, 855, 861,
-	866, 873, 882, 889, 898, 903, 908, 917, 928, 933, 946, 958, 968, 979, 989, 998, 1013, 1026, 1041, 1056, 1062, 1068, 1076, 1086,
-	1093, 1102, 1109, 1118, 1124, 1132, 1141, 1152, 1161, 1172, 1179, 1186, 1192, 1199, 1206, 1217, 1226, 1235, 1246, 1255, 1266, 1275, 1284, 1290,
-	1301, 1311, 1317, 1329, 1335, 1343, 1351, 1361, 1365, 1369, 1380, 1397, 1409, 1422, 1438, 1447, 1457, 1469, 1482, 1502, 1510, 1519, 1533, 1550,
-	1564, 1569, 1575, 1579, 1589, 1599, 1602, 1606, 1621, 1631, 1637, 1641, 1658, 1681, 1703, 1709, 1717, 1726, 1730, 1736, 1742, 1751, 1757, 1766,
-	1777, 1787, 1791, 1805, 1817, 1822, 1831, 1848, 1864, 1881, 1886, 1893, 1900, 1916, 1921, 1931, 1943, 1955, 1968, 1975, 1980, 1987, 1992, 1999,
-	2004, 2010, 2018, 2022, 2027, 2037, 2042, 2055, 2065, 2075, 2083, 2086, 2099, 2108, 2115, 2130, 2152, 2164, 2183, 2192, 2198, 2203, 2209, 2215,
-	2221, 2227, 2232, 2243, 2250, 2260, 2266, 2283, 2292, 2302, 2312, 2316, 2324, 2332, 2343, 2350, 2358, 2362, 2379, 2388, 2402, 2408, 2415, 2420,
-	2436, 2450, 2465, 2480, 2491, 2502, 2512, 2529, 2533, 2538, 2548, 2558, 2567, 2580, 2584, 2589, 2601, 2606, 2613, 2619, 2626, 2635, 2650, 2666,
-	2682, 2699, 2703, 2709, 2717, 2732, 2738, 2745, 2753, 2760, 2768, 2780, 2788, 2799, 2803, 2812, 2819, 2827, 2837, 2842, 2848, 2852, 2860, 2868,
-	2883, 2890, 2906, 2917, 2930, 2936, 2944, 2953, 2964, 2979, 2997, 3010, 3015, 3019, 3035, 3047, 3060, 3074, 3089, 3101, 3114, 3129, 3151, 3168,
-	3172, 3192, 3210, 3229, 3247, 3257, 3279, 3301, 3318, 3331, 3345, 3363, 3384, 3412, 3429, 3442, 3456, 3474, 3485, 3492, 3500, 3506, 3512, 3518,
-	3523, 3533, 3550, 3554, 3562, 3572, 3580, 3587, 3593, 3606, 3629, 3644, 3659, 3674, 3681, 3694, 3702, 3712, 3720, 3730, 3736, 3744, 3753, 3764,
-	3775, 3784, 3789, 3796, 3807, 3815, 3825, 3834, 3845, 3854, 3865, 3873, 3883, 3892, 3898, 3908, 3920, 3926, 3934, 3942, 3952, 3960, 3965, 3971,
-	3976, 3982, 3990, 3999, 4010, 4016, 4024, 4033, 4043, 4054, 4063, 4073, 4079, 4089, 4099, 4105, 4115, 4122, 4130, 4134, 4140, 4146, 4154, 4163,
-	4168, 4173, 4177, 4189, 4200, 4207, 4213, 4226, 4233, 4242, 4246, 4261, 4277, 4283, 4303, 4310, 4315, 4322, 4328, 4335, 4338, 4344, 4348, 4360,
-	4372, 4388, 4401, 4416, 4429, 4444, 4451, 4465, 4480, 4497, 4512, 4529, 4534, 4539, 4547, 4557, 4564, 4574, 4580, 4585, 4591, 4598, 4603, 4609,
-	4617, 4624, 4630, 4639, 4645, 4656, 4661, 4666, 4671, 4676, 4685, 4701, 4707, 4712, 4719, 4723, 4730, 4738, 4745, 4750, 4756, 4763, 4768, 4774,
+	866, 873, 882, 889, 898, 903, 908, 917, 928, 933, 946, 958, 968, 979, 989, 998, 1013, 1026, 1041, 1056, 1063, 1069, 1075, 1083,
+	1093, 1100, 1109, 1116, 1125, 1131, 1139, 1148, 1159, 1168, 1179, 1186, 1193, 1199, 1206, 1213, 1224, 1233, 1242, 1253, 1262, 1273, 1282, 1291,
+	1297, 1308, 1318, 1324, 1336, 1342, 1350, 1358, 1368, 1372, 1376, 1387, 1404, 1416, 1429, 1445, 1454, 1464, 1476, 1489, 1509, 1517, 1526, 1540,
+	1557, 1571, 1576, 1582, 1586, 1596, 1606, 1609, 1613, 1628, 1638, 1644, 1648, 1665, 1688, 1710, 1716, 1724, 1733, 1737, 1743, 1749, 1758, 1764,
+	1773, 1784, 1794, 1798, 1812, 1824, 1829, 1838, 1855, 1871, 1888, 1893, 1900, 1907, 1923, 1928, 1938, 1950, 1962, 1975, 1982, 1987, 1994, 1999,
+	2006, 2011, 2017, 2025, 2029, 2034, 2044, 2049, 2062, 2072, 2082, 2090, 2093, 2106, 2115, 2122, 2137, 2159, 2171, 2190, 2199, 2205, 2210, 2216,
+	2222, 2228, 2234, 2239, 2250, 2257, 2267, 2273, 2290, 2299, 2309, 2319, 2323, 2331, 2339, 2350, 2357, 2365, 2369, 2386, 2395, 2409, 2415, 2422,
+	2427, 2443, 2457, 2472, 2487, 2498, 2509, 2519, 2536, 2540, 2545, 2555, 2565, 2574, 2587, 2591, 2596, 2608, 2613, 2620, 2626, 2633, 2642, 2657,
+	2673, 2689, 2706, 2710, 2716, 2724, 2739, 2745, 2752, 2760, 2767, 2775, 2787, 2795, 2806, 2810, 2819, 2826, 2834, 2844, 2849, 2855, 2859, 2867,
+	2875, 2890, 2897, 2913, 2924, 2937, 2943, 2951, 2960, 2971, 2986, 3004, 3017, 3022, 3026, 3042, 3054, 3067, 3081, 3096, 3108, 3121, 3136, 3158,
+	3175, 3179, 3199, 3217, 3236, 3254, 3264, 3286, 3308, 3325, 3338, 3352, 3370, 3391, 3419, 3436, 3449, 3463, 3481, 3492, 3499, 3507, 3513, 3519,
+	3525, 3530, 3540, 3557, 3561, 3569, 3579, 3587, 3594, 3600, 3613, 3636, 3651, 3666, 3681, 3688, 3701, 3709, 3719, 3727, 3737, 3743, 3751, 3760,
+	3771, 3782, 3791, 3796, 3803, 3814, 3822, 3832, 3841, 3852, 3861, 3872, 3880, 3890, 3899, 3905, 3915, 3927, 3933, 3941, 3949, 3959, 3967, 3972,
+	3978, 3983, 3989, 3997, 4006, 4017, 4023, 4031, 4040, 4050, 4061, 4070, 4080, 4086, 4096, 4106, 4112, 4122, 4129, 4137, 4141, 4147, 4153, 4161,
+	4170, 4175, 4180, 4184, 4196, 4207, 4214, 4220, 4233, 4240, 4249, 4253, 4268, 4284, 4290, 4310, 4317, 4322, 4329, 4335, 4342, 4345, 4351, 4355,
+	4367, 4379, 4395, 4408, 4423, 4436, 4451, 4458, 4472, 4487, 4504, 4519, 4536, 4541, 4546, 4554, 4564, 4571, 4581, 4587, 4592, 4598, 4605, 4610,
+	4616, 4624, 4631, 4637, 4646, 4652, 4663, 4668, 4673, 4678, 4683, 4692, 4708, 4714, 4719, 4726, 4730, 4737, 4745, 4752, 4757, 4763, 4770, 4775,
+	4781,
 }
 
 var numbers386 = [nameCount]uint16{
@@ -101,23 +103,24 @@ var numbers386 = [nameCount]uint16{
 	185, 12, 15, 182, 212, 61, 343, 405, 266, 406, 265, 403, 267, 407, 264, 404, 120, 435, 6, 436, 362, 377, 8, 127,
 	129, 41, 63, 330, 254, 329, 255, none, 319, 441, 256, none, 323, 328, 11, 358, 1, 252, 307, 439, 250, 272, 324, 338,
 	339, 133, 94, 306, 452, 95, 207, 298, 55, 221, 148, 231, 468, 469, 350, 234, 143, 2, 237, 431, 228, 432, 430, 433,
-	108, 197, 300, 100, 269, 118, 35, 93, 194, 240, 456, 422, 455, 449, 454, 299, 130, 275, 312, 244, 318, 183, 141, 220,
-	50, 202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 355, 171, 211, 165, 209, 76, 77, 147,
-	367, 365, 224, 78, 24, 199, 229, 464, 32, 112, 128, 292, 291, 332, 293, 249, 246, 247, 385, 416, 245, 248, 426, 427,
-	425, 54, 101, 110, 290, 289, 117, 349, none, 283, 288, 37, 445, 444, 446, 16, 198, 230, 9, 303, 363, 458, 470, 232,
-	465, 233, 53, 253, 236, 19, 227, 459, 461, 460, 107, 196, 219, 453, 274, 375, 356, 447, 294, 218, 39, 296, 14, 297,
-	150, 376, 152, 90, 192, 123, 21, 442, 429, 317, 125, 56, 282, 281, 277, 280, 419, 279, 418, 278, 163, 462, 402, 399,
-	401, 400, 144, none, 151, 153, 91, 341, 162, none, 169, 34, 28, 84, 59, 18, 109, 5, 342, 428, 467, 295, 437, 29,
-	none, none, none, 336, 136, 438, 434, 424, 42, 331, 217, 381, 382, 380, 168, 309, 414, 172, 180, 333, 378, 340, 440, 448,
-	347, 348, 44, 98, 308, 413, 26, 189, 181, 334, 379, 167, 131, 443, 3, 225, 89, 85, 305, 145, 88, none, 371, 337,
-	417, 372, 257, 235, 466, 38, 302, 353, 287, 0, none, none, 40, 386, 471, 174, 176, 175, 178, 173, 179, 177, 421, 335,
-	none, none, none, none, none, none, 159, 160, 242, 352, 155, 157, 161, 423, 241, 351, 154, 156, 158, 354, none, 82, 394, 393,
-	none, none, 420, none, 187, 239, 345, 370, 369, 276, 450, 311, 243, 258, none, 121, 139, 216, 138, 215, 46, 214, 81, 206,
-	74, 104, 346, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 226, 463, 68, 397, 396,
-	398, 395, 373, 67, 186, 48, 321, 327, 73, 126, 119, 72, 359, 102, 360, 313, none, none, 69, 106, 195, 99, 268, 457,
-	383, 25, 31, none, none, 115, 87, none, 83, 304, 36, 314, none, 344, none, none, 135, 116, 103, none, 315, 270, 13, 259,
-	263, 262, 261, 408, 260, 409, none, 322, 326, 410, 325, 411, 43, 238, 92, 193, none, 191, 58, 60, 22, 52, 122, 10,
-	301, 310, none, none, 86, 374, none, none, 62, 30, 320, 412, 271, 190, 111, 166, 113, 316, 273, 114, 284, 7, 4, 146,
+	108, 197, 300, 100, 269, 118, 35, 93, 194, 240, 456, 422, 455, 449, 454, 299, 130, 275, 312, 244, none, 318, 183, 141,
+	220, 50, 202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 355, 171, 211, 165, 209, 76, 77,
+	147, 367, 365, 224, 78, 24, 199, 229, 464, 32, 112, 128, 292, 291, 332, 293, 249, 246, 247, 385, 416, 245, 248, 426,
+	427, 425, 54, 101, 110, 290, 289, 117, 349, none, 283, 288, 37, 445, 444, 446, 16, 198, 230, 9, 303, 363, 458, 470,
+	232, 465, 233, 53, 253, 236, 19, 227, 459, 461, 460, 107, 196, 219, 453, 274, 375, 356, 447, 294, 218, 39, 296, 14,
+	297, 150, 376, 152, 90, 192, 123, 21, 442, 429, 317, 125, 56, 282, 281, 277, 280, 419, 279, 418, 278, 163, 462, 402,
+	399, 401, 400, 144, none, 151, 153, 91, 341, 162, none, 169, 34, 28, 84, 59, 18, 109, 5, 342, 428, 467, 295, 437,
+	29, none, none, none, 336, 136, 438, 434, 424, 42, 331, 217, 381, 382, 380, 168, 309, 414, 172, 180, 333, 378, 340, 440,
+	448, 347, 348, 44, 98, 308, 413, 26, 189, 181, 334, 379, 167, 131, 443, 3, 225, 89, 85, 305, 145, 88, none, 371,
+	337, 417, 372, 257, 235, 466, 38, 302, 353, 287, 0, none, none, 40, 386, 471, 174, 176, 175, 178, 173, 179, 177, 421,
+	335, none, none, none, none, none, none, 159, 160, 242, 352, 155, 157, 161, 423, 241, 351, 154, 156, 158, 354, none, 82, 394,
+	393, none, none, 420, none, 187, 239, 345, 370, 369, 276, 450, 311, 243, 258, none, 121, 139, 216, 138, 215, 46, 214, 81,
+	206, 74, 104, 346, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 226, 463, 68, 397,
+	396, 398, 395, 373, 67, 186, 48, 321, 327, 73, 126, 119, 72, 359, 102, 360, 313, none, none, 69, 106, 195, 99, 268,
+	457, 383, 25, 31, none, none, 115, 87, none, 83, 304, 36, 314, none, 344, none, none, 135, 116, 103, none, 315, 270, 13,
+	259, 263, 262, 261, 408, 260, 409, none, 322, 326, 410, 325, 411, 43, 238, 92, 193, none, 191, 58, 60, 22, 52, 122,
+	10, 301, 310, none, none, 86, 374, none, none, 62, 30, 320, 412, 271, 190, 111, 166, 113, 316, 273, 114, 284, 7, 4,
+	146,
 }
 
 var numbersamd64 = [nameCount]uint16{
@@ -125,23 +128,24 @@ var numbersamd64 = [nameCount]uint16{
 	126, 80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, 174,
 	176, 32, 33, 292, 213, 291, 233, 214, 281, 441, 232, 215, 284, 290, 59, 322, 60, 231, 269, 439, 221, none, 285, 300,
 	301, 81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433,
-	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, 177, 239, 274, 211, 309, 79, 78, 217,
-	108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124,
-	51, 55, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 206, 209, 426, 427,
-	425, 16, 173, 172, 252, 251, none, 312, 320, 246, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194,
-	465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, 453, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259,
-	149, 325, 151, 9, none, 154, 165, 442, 429, 279, 10, none, 245, 244, 240, 243, none, 242, none, 241, 25, 462, 71, 68,
-	70, 69, 26, none, 150, 152, 11, 303, 35, 262, 180, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34,
-	none, none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 295, 327, 302, 440, 448,
-	310, 311, none, none, 270, none, 101, 182, 18, 296, 328, 178, 179, 443, 0, 187, none, 89, 267, 19, 169, none, 45, 299,
-	none, 47, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 13, 127, 14, 129, 15, 130, 128, none, 297,
-	none, none, none, none, none, none, 146, 147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64,
-	65, 220, none, none, 40, none, 307, 46, 44, 238, 450, 273, 205, 218, none, 171, 123, none, 122, none, 106, none, 116, none,
-	170, 38, 308, 109, 141, 114, none, 119, none, 117, none, 113, none, 160, 112, 54, 164, 105, none, 188, 463, none, 30, 31,
-	67, 29, 48, none, 131, none, 282, 289, none, none, none, none, 41, none, 53, 275, none, none, none, 4, none, 137, none, 457,
-	332, none, none, none, none, 168, 167, none, 88, 266, 162, 277, none, 306, none, none, 139, 99, 103, none, 276, 234, 201, 222,
-	226, 225, 224, none, 223, none, none, 283, 287, none, 286, none, 100, 200, 76, none, 184, none, none, 95, none, 166, 63, 87,
-	263, 272, 336, 335, 134, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none, 278, 236, 61, 247, none, 1, 20,
+	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, 177, 239, 274, 211, none, 309, 79, 78,
+	217, 108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98,
+	124, 51, 55, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 206, 209, 426,
+	427, 425, 16, 173, 172, 252, 251, none, 312, 320, 246, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470,
+	194, 465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, 453, 237, 324, 319, 447, 256, 27, 83, 258, 133,
+	259, 149, 325, 151, 9, none, 154, 165, 442, 429, 279, 10, none, 245, 244, 240, 243, none, 242, none, 241, 25, 462, 71,
+	68, 70, 69, 26, none, 150, 152, 11, 303, 35, 262, 180, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437,
+	34, none, none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 295, 327, 302, 440,
+	448, 310, 311, none, none, 270, none, 101, 182, 18, 296, 328, 178, 179, 443, 0, 187, none, 89, 267, 19, 169, none, 45,
+	299, none, 47, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 13, 127, 14, 129, 15, 130, 128, none,
+	297, none, none, none, none, none, none, 146, 147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66,
+	64, 65, 220, none, none, 40, none, 307, 46, 44, 238, 450, 273, 205, 218, none, 171, 123, none, 122, none, 106, none, 116,
+	none, 170, 38, 308, 109, 141, 114, none, 119, none, 117, none, 113, none, 160, 112, 54, 164, 105, none, 188, 463, none, 30,
+	31, 67, 29, 48, none, 131, none, 282, 289, none, none, none, none, 41, none, 53, 275, none, none, none, 4, none, 137, none,
+	457, 332, none, none, none, none, 168, 167, none, 88, 266, 162, 277, none, 306, none, none, 139, 99, 103, none, 276, 234, 201,
+	222, 226, 225, 224, none, 223, none, none, 283, 287, none, 286, none, 100, 200, 76, none, 184, none, none, 95, none, 166, 63,
+	87, 263, 272, 336, 335, 134, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none, 278, 236, 61, 247, none, 1,
+	20,
 }
 
 var numbersarm = [nameCount]uint16{
@@ -149,23 +153,24 @@ var numbersarm = [nameCount]uint16{
 	185, 12, 15, 182, 212, 61, 372, 405, 264, 406, 263, 403, 265, 407, 262, 404, 120, 435, 6, 436, 283, 391, 8, none,
 	129, 41, 63, 358, 250, 357, 251, none, 346, 441, 252, none, 351, 356, 11, 387, 1, 248, 334, 439, none, none, 352, 367,
 	368, 133, 94, 333, 452, 95, 207, 325, 55, 221, 148, 231, 468, 469, 379, 234, 143, 2, 237, 431, 228, 432, 430, 433,
-	108, 197, 327, 100, 267, 118, none, 93, 194, 240, 456, 422, 455, 449, 454, 326, none, 320, 339, none, 345, 183, 141, 217,
-	50, 202, 49, 201, 47, 200, 80, 205, 105, 287, 132, 65, 20, none, 64, 96, 384, 171, 211, 165, 209, none, 77, 147,
-	286, 295, 224, 78, 24, 199, 229, 464, none, none, 128, 317, 316, 360, 318, 247, 244, 245, 399, 416, 243, 246, 426, 427,
-	425, 54, none, none, 315, 314, none, 378, 401, 347, 311, 37, 445, 444, 446, 16, 198, 230, 9, 330, 284, 458, 470, 232,
-	465, 233, none, 249, 236, 19, 227, 459, 461, 460, 107, 196, 220, 453, 319, 389, 385, none, 400, 219, 39, 323, 14, 324,
-	150, 390, 152, none, 192, none, 21, 442, 429, 344, 125, none, 279, 278, 274, 277, 419, 276, 418, 275, 163, 462, 304, 303,
-	302, 301, 144, none, 151, 153, 91, 370, 162, none, 169, 34, none, none, none, none, none, 5, 371, 428, 467, 322, 437, 29,
-	271, 272, 273, 364, 136, 438, 434, 424, 42, 359, 218, 395, 396, 394, 168, 336, 414, 172, 180, 361, 392, 369, 440, 448,
-	376, 377, none, none, 335, 413, 26, none, 181, 362, 393, none, 131, 443, 3, 225, none, 85, 332, 145, 88, 291, 292, 365,
-	417, 297, 253, 235, 466, 38, 329, 382, 310, 0, none, none, 40, 398, 471, 174, 176, 175, 178, 173, 179, 177, 421, 363,
-	none, none, none, none, none, none, 159, 160, 242, 381, 155, 157, 161, 423, 241, 380, 154, 156, 158, 383, none, none, 300, 299,
-	298, 312, 420, 289, 187, 239, 374, 296, 290, 321, 450, 338, none, 256, 61445, 121, 139, 216, 138, 215, 46, 214, 81, 206,
-	74, 104, 375, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 294, 79, 23, 213, 226, 463, none, 305, 308,
-	306, 307, 293, 67, 186, none, 349, 355, 73, 126, 119, 72, 281, none, 288, 340, none, none, none, 106, 195, 99, 266, 457,
-	397, none, none, none, none, 115, 87, none, 83, 331, 36, none, 341, 373, none, none, 135, 116, 103, none, 342, 268, none, 257,
-	261, 260, 259, 408, 258, 409, none, 350, 354, 410, 353, 411, 43, 238, 92, 193, none, 191, none, 60, none, 52, 122, 10,
-	328, 337, none, none, 86, 388, 61443, 61444, 62, none, 348, 412, 269, 190, 111, none, none, 343, 313, 114, 280, none, 4, 146,
+	108, 197, 327, 100, 267, 118, none, 93, 194, 240, 456, 422, 455, 449, 454, 326, none, 320, 339, none, 61446, 345, 183, 141,
+	217, 50, 202, 49, 201, 47, 200, 80, 205, 105, 287, 132, 65, 20, none, 64, 96, 384, 171, 211, 165, 209, none, 77,
+	147, 286, 295, 224, 78, 24, 199, 229, 464, none, none, 128, 317, 316, 360, 318, 247, 244, 245, 399, 416, 243, 246, 426,
+	427, 425, 54, none, none, 315, 314, none, 378, 401, 347, 311, 37, 445, 444, 446, 16, 198, 230, 9, 330, 284, 458, 470,
+	232, 465, 233, none, 249, 236, 19, 227, 459, 461, 460, 107, 196, 220, 453, 319, 389, 385, none, 400, 219, 39, 323, 14,
+	324, 150, 390, 152, none, 192, none, 21, 442, 429, 344, 125, none, 279, 278, 274, 277, 419, 276, 418, 275, 163, 462, 304,
+	303, 302, 301, 144, none, 151, 153, 91, 370, 162, none, 169, 34, none, none, none, none, none, 5, 371, 428, 467, 322, 437,
+	29, 271, 272, 273, 364, 136, 438, 434, 424, 42, 359, 218, 395, 396, 394, 168, 336, 414, 172, 180, 361, 392, 369, 440,
+	448, 376, 377, none, none, 335, 413, 26, none, 181, 362, 393, none, 131, 443, 3, 225, none, 85, 332, 145, 88, 291, 292,
+	365, 417, 297, 253, 235, 466, 38, 329, 382, 310, 0, none, none, 40, 398, 471, 174, 176, 175, 178, 173, 179, 177, 421,
+	363, none, none, none, none, none, none, 159, 160, 242, 381, 155, 157, 161, 423, 241, 380, 154, 156, 158, 383, none, none, 300,
+	299, 298, 312, 420, 289, 187, 239, 374, 296, 290, 321, 450, 338, none, 256, 61445, 121, 139, 216, 138, 215, 46, 214, 81,
+	206, 74, 104, 375, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 294, 79, 23, 213, 226, 463, none, 305,
+	308, 306, 307, 293, 67, 186, none, 349, 355, 73, 126, 119, 72, 281, none, 288, 340, none, none, none, 106, 195, 99, 266,
+	457, 397, none, none, none, none, 115, 87, none, 83, 331, 36, none, 341, 373, none, none, 135, 116, 103, none, 342, 268, none,
+	257, 261, 260, 259, 408, 258, 409, none, 350, 354, 410, 353, 411, 43, 238, 92, 193, none, 191, none, 60, none, 52, 122,
+	10, 328, 337, none, none, 86, 388, 61443, 61444, 62, none, 348, 412, 269, 190, 111, none, none, 343, 313, 114, 280, none, 4,
+	146,
 }
 
 var numbersarm64 = [nameCount]uint16{
@@ -173,23 +178,24 @@ var numbersarm64 = [nameCount]uint16{
 	91, 49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none,
 	106, 23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262,
 	263, 50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433,
-	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61,
-	177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156,
-	204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427,
-	425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11,
-	465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33,
-	228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186,
-	188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none,
-	none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448,
-	270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243,
-	none, 212, 234, 14, 466, none, 38, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240,
-	none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190,
-	193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none,
-	161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195,
-	197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none, 457,
-	291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none, 107,
-	111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160, none,
-	35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64, 66,
+	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, none, 168, 17, none,
+	61, 177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165,
+	156, 204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426,
+	427, 425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470,
+	11, 465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none,
+	33, 228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187,
+	186, 188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437,
+	none, none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440,
+	448, 270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207,
+	243, none, 212, 234, 14, 466, none, 38, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none,
+	240, none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191,
+	190, 193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159,
+	none, 161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196,
+	195, 197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none,
+	457, 291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none,
+	107, 111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160,
+	none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64,
+	66,
 }
 
 var numbersloong64 = [nameCount]uint16{
@@ -197,23 +203,24 @@ var numbersloong64 = [nameCount]uint16{
 	91, 49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none,
 	106, 23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262,
 	263, 50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433,
-	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61,
-	177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, none, 165, 156,
-	204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427,
-	425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11,
-	465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33,
-	228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186,
-	188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none,
-	none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448,
-	270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243,
-	none, 212, 234, 14, 466, none, none, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240,
-	none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190,
-	193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none,
-	161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, none, 157, 208, 170, 146, none, 5, 463, none, 196, 195,
-	197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none, 457,
-	291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none, 107,
-	111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160, none,
-	35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64, 66,
+	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, none, 168, 17, none,
+	61, 177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, none, 165,
+	156, 204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426,
+	427, 425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470,
+	11, 465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none,
+	33, 228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187,
+	186, 188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437,
+	none, none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440,
+	448, 270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207,
+	243, none, 212, 234, 14, 466, none, none, 276, 218, 128, none, none, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none,
+	240, none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191,
+	190, 193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159,
+	none, 161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, none, 157, 208, 170, 146, none, 5, 463, none, 196,
+	195, 197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none,
+	457, 291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none,
+	107, 111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160,
+	none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64,
+	66,
 }
 
 var numbersmips = [nameCount]uint16{
@@ -221,23 +228,24 @@ var numbersmips = [nameCount]uint16{
 	4205, 4012, 4015, 4202, none, 4061, 4341, 4405, 4264, 4406, 4263, 4403, 4265, 4407, 4262, 4404, 4120, 4435, 4006, 4436, 4170, 4360, 4008, 4127,
 	4129, 4041, 4063, 4327, 4248, 4326, 4249, none, 4313, 4441, 4250, none, 4319, 4325, 4011, 4356, 4001, 4246, 4300, 4439, 4254, none, 4320, 4336,
 	4337, 4133, 4094, 4299, 4452, 4095, none, 4291, 4055, 4220, 4152, 4229, 4468, 4469, 4348, 4232, 4143, 4002, 4235, 4431, 4226, 4432, 4430, 4433,
-	4108, 4215, 4293, 4100, 4256, 4118, 4035, 4093, 4212, 4238, 4456, 4422, 4455, 4449, 4454, 4292, 4130, 4269, 4310, none, 4312, 4203, 4141, 4219,
-	4050, none, 4049, none, 4047, none, 4080, none, 4105, 4171, 4132, 4065, 4020, 4208, 4064, 4096, 4353, 4191, none, 4186, none, 4076, 4077, 4151,
-	4172, 4173, 4222, 4078, 4024, none, 4227, 4464, 4032, 4112, 4128, 4285, 4284, 4329, 4286, 4245, 4242, 4243, 4368, 4416, 4241, 4244, 4426, 4427,
-	4425, 4054, 4101, 4110, 4315, 4314, 4117, 4347, none, 4311, 4282, 4037, 4445, 4444, 4446, 4016, none, 4228, 4009, 4296, 4174, 4458, 4470, 4230,
-	4465, 4231, 4053, 4247, 4234, 4019, 4225, 4459, 4461, 4460, 4107, 4214, 4218, 4453, 4268, 4358, 4354, none, 4287, 4217, 4039, 4289, 4014, 4290,
-	4154, 4359, 4156, 4090, 4210, 4123, 4021, 4442, 4429, 4308, 4125, 4056, 4276, 4275, 4271, 4274, 4419, 4273, 4418, 4272, 4167, 4462, 4402, 4399,
-	4401, 4400, 4144, none, 4155, 4157, 4091, 4339, 4166, none, 4189, 4034, none, none, none, none, none, 4005, 4340, 4428, 4467, 4288, 4437, 4029,
-	none, none, none, 4333, 4136, 4438, 4434, 4424, 4042, 4328, 4216, 4364, 4365, 4363, 4188, 4302, 4414, 4192, 4200, 4330, 4361, 4338, 4440, 4448,
-	4345, 4346, 4044, 4098, 4301, 4413, 4026, 4209, 4201, 4331, 4362, 4187, 4131, 4443, 4003, 4223, 4089, 4085, 4298, 4145, 4088, 4175, 4176, 4335,
-	4417, 4177, 4251, 4233, 4466, 4038, 4295, 4351, 4281, 4253, none, none, 4040, 4367, 4471, 4194, 4196, 4195, 4198, 4193, 4199, 4197, 4421, 4332,
-	none, none, none, none, none, none, 4163, 4164, 4240, 4350, 4159, 4161, 4165, 4423, 4239, 4349, 4158, 4160, 4162, 4352, none, none, 4394, 4393,
-	none, none, 4420, 4178, 4207, 4237, 4343, 4179, 4180, 4270, 4450, 4309, 4283, 4252, none, 4121, 4139, none, 4138, none, 4046, none, 4081, none,
-	4074, 4104, 4344, 4057, 4097, 4071, none, 4190, none, 4185, none, 4070, none, 4075, 4066, 4181, 4079, 4023, none, 4224, 4463, 4068, 4397, 4396,
-	4398, 4395, 4182, 4067, 4206, 4048, 4317, 4324, 4073, 4126, 4119, 4072, 4183, 4102, 4184, 4304, none, none, 4069, 4106, 4213, 4099, 4255, 4457,
-	4366, 4025, 4031, none, none, 4115, 4087, none, 4083, 4297, 4036, 4305, none, 4342, none, 4000, 4135, 4116, 4103, 4149, 4306, 4266, 4013, 4257,
-	4261, 4260, 4259, 4408, 4258, 4409, 4318, 4321, 4322, 4410, 4323, 4411, 4043, 4236, 4092, 4211, none, none, 4058, 4060, 4022, 4052, 4122, 4010,
-	4294, 4303, none, none, 4086, 4357, none, none, 4062, 4030, 4316, 4412, 4267, none, 4111, 4113, none, 4307, 4277, 4114, 4278, 4007, 4004, 4146,
+	4108, 4215, 4293, 4100, 4256, 4118, 4035, 4093, 4212, 4238, 4456, 4422, 4455, 4449, 4454, 4292, 4130, 4269, 4310, none, none, 4312, 4203, 4141,
+	4219, 4050, none, 4049, none, 4047, none, 4080, none, 4105, 4171, 4132, 4065, 4020, 4208, 4064, 4096, 4353, 4191, none, 4186, none, 4076, 4077,
+	4151, 4172, 4173, 4222, 4078, 4024, none, 4227, 4464, 4032, 4112, 4128, 4285, 4284, 4329, 4286, 4245, 4242, 4243, 4368, 4416, 4241, 4244, 4426,
+	4427, 4425, 4054, 4101, 4110, 4315, 4314, 4117, 4347, none, 4311, 4282, 4037, 4445, 4444, 4446, 4016, none, 4228, 4009, 4296, 4174, 4458, 4470,
+	4230, 4465, 4231, 4053, 4247, 4234, 4019, 4225, 4459, 4461, 4460, 4107, 4214, 4218, 4453, 4268, 4358, 4354, none, 4287, 4217, 4039, 4289, 4014,
+	4290, 4154, 4359, 4156, 4090, 4210, 4123, 4021, 4442, 4429, 4308, 4125, 4056, 4276, 4275, 4271, 4274, 4419, 4273, 4418, 4272, 4167, 4462, 4402,
+	4399, 4401, 4400, 4144, none, 4155, 4157, 4091, 4339, 4166, none, 4189, 4034, none, none, none, none, none, 4005, 4340, 4428, 4467, 4288, 4437,
+	4029, none, none, none, 4333, 4136, 4438, 4434, 4424, 4042, 4328, 4216, 4364, 4365, 4363, 4188, 4302, 4414, 4192, 4200, 4330, 4361, 4338, 4440,
+	4448, 4345, 4346, 4044, 4098, 4301, 4413, 4026, 4209, 4201, 4331, 4362, 4187, 4131, 4443, 4003, 4223, 4089, 4085, 4298, 4145, 4088, 4175, 4176,
+	4335, 4417, 4177, 4251, 4233, 4466, 4038, 4295, 4351, 4281, 4253, none, none, 4040, 4367, 4471, 4194, 4196, 4195, 4198, 4193, 4199, 4197, 4421,
+	4332, none, none, none, none, none, none, 4163, 4164, 4240, 4350, 4159, 4161, 4165, 4423, 4239, 4349, 4158, 4160, 4162, 4352, none, none, 4394,
+	4393, none, none, 4420, 4178, 4207, 4237, 4343, 4179, 4180, 4270, 4450, 4309, 4283, 4252, none, 4121, 4139, none, 4138, none, 4046, none, 4081,
+	none, 4074, 4104, 4344, 4057, 4097, 4071, none, 4190, none, 4185, none, 4070, none, 4075, 4066, 4181, 4079, 4023, none, 4224, 4463, 4068, 4397,
+	4396, 4398, 4395, 4182, 4067, 4206, 4048, 4317, 4324, 4073, 4126, 4119, 4072, 4183, 4102, 4184, 4304, none, none, 4069, 4106, 4213, 4099, 4255,
+	4457, 4366, 4025, 4031, none, none, 4115, 4087, none, 4083, 4297, 4036, 4305, none, 4342, none, 4000, 4135, 4116, 4103, 4149, 4306, 4266, 4013,
+	4257, 4261, 4260, 4259, 4408, 4258, 4409, 4318, 4321, 4322, 4410, 4323, 4411, 4043, 4236, 4092, 4211, none, none, 4058, 4060, 4022, 4052, 4122,
+	4010, 4294, 4303, none, none, 4086, 4357, none, none, 4062, 4030, 4316, 4412, 4267, none, 4111, 4113, none, 4307, 4277, 4114, 4278, 4007, 4004,
+	4146,
 }
 
 var numbersmips64 = [nameCount]uint16{
@@ -245,23 +253,24 @@ var numbersmips64 = [nameCount]uint16{
 	5124, 5078, 5088, 5090, none, 5156, 5300, none, 5223, none, 5222, none, 5224, none, 5221, none, 5055, 5435, 5003, 5436, 5041, 5320, 5083, 5167,
 	5169, 5031, 5032, 5286, 5207, 5285, 5208, none, 5272, 5441, 5209, none, 5278, 5284, 5057, 5316, 5058, 5205, 5259, 5439, 5215, none, 5279, 5295,
 	5296, 5079, 5089, 5258, 5452, 5091, none, 5250, 5070, none, 5073, 5185, 5468, 5469, 5307, 5188, 5071, 5056, 5191, 5431, 5182, 5432, 5430, 5433,
-	5005, none, none, 5135, none, 5072, none, 5075, none, 5194, 5456, none, 5455, 5449, 5454, 5251, 5170, 5228, 5269, none, 5271, 5077, 5076, 5308,
-	5106, none, 5105, none, 5102, none, 5113, none, 5035, 5051, 5119, 5109, 5038, 5174, 5108, 5137, 5313, 5118, none, 5116, none, 5095, 5096, 5122,
-	5050, 5054, 5178, 5094, 5100, none, 5183, 5464, none, none, 5168, 5244, 5243, 5288, 5245, 5204, 5201, 5202, 5328, none, 5200, 5203, 5426, 5427,
-	5425, 5015, none, none, 5274, 5273, none, 5306, none, 5270, 5241, 5060, 5445, 5444, 5446, 5092, none, 5184, 5084, 5255, 5049, 5458, 5470, 5186,
-	5465, 5187, none, 5206, 5190, 5008, 5181, 5459, 5461, 5460, 5006, none, 5027, 5453, 5227, 5318, 5314, none, 5246, 5026, 5081, 5248, 5131, 5249,
-	5146, 5319, 5148, 5009, none, none, 5160, 5442, 5429, 5267, 5010, none, 5235, 5234, 5230, 5233, none, 5232, none, 5231, 5024, 5462, 5069, 5066,
-	5068, 5067, 5025, none, 5147, 5149, 5011, 5298, 5034, 5252, 5173, none, none, none, none, none, none, 5002, 5299, 5428, 5467, 5247, 5437, 5033,
-	none, none, none, 5292, 5132, 5438, 5434, 5424, 5021, 5287, 5151, 5324, 5325, 5323, 5007, 5261, none, 5153, 5016, 5289, 5321, 5297, 5440, 5448,
-	5304, 5305, none, none, 5260, none, 5099, 5175, 5017, 5290, 5322, 5171, 5172, 5443, 5000, 5179, none, 5087, 5257, 5018, 5164, none, 5044, 5294,
-	none, 5046, 5210, 5189, 5466, 5080, 5254, 5311, 5240, 5213, none, none, 5082, 5327, 5471, 5013, 5125, 5014, 5127, 5211, 5128, 5126, none, 5291,
-	none, none, none, none, none, none, 5143, 5144, 5196, 5310, 5140, 5142, 5145, none, 5195, 5309, 5139, 5141, 5023, 5312, none, none, 5064, 5062,
-	5063, 5214, none, none, 5039, none, 5302, 5045, 5043, 5229, 5450, 5268, 5242, 5212, none, 5166, 5121, none, 5120, none, 5104, none, 5114, none,
-	5165, 5036, 5303, 5107, 5138, 5112, none, 5117, none, 5115, none, 5111, none, 5155, 5110, 5053, 5159, 5103, none, 5180, 5463, none, 5029, 5030,
-	5065, 5028, 5047, none, 5129, none, 5276, 5283, none, none, none, none, 5040, none, 5052, 5263, none, none, none, 5004, none, 5134, none, 5457,
-	5326, none, none, none, none, 5163, 5162, none, 5086, 5256, 5157, 5264, none, 5301, none, none, 5136, 5097, 5101, 5199, 5265, 5225, none, 5216,
-	5220, 5219, 5218, none, 5217, none, 5277, 5280, 5281, none, 5282, none, 5098, 5192, 5074, none, none, none, none, 5093, none, 5161, 5061, 5085,
-	5253, 5262, none, none, none, 5317, none, none, 5133, 5130, 5275, none, 5226, none, 5150, none, none, 5266, 5236, 5059, 5237, none, 5001, 5019,
+	5005, none, none, 5135, none, 5072, none, 5075, none, 5194, 5456, none, 5455, 5449, 5454, 5251, 5170, 5228, 5269, none, none, 5271, 5077, 5076,
+	5308, 5106, none, 5105, none, 5102, none, 5113, none, 5035, 5051, 5119, 5109, 5038, 5174, 5108, 5137, 5313, 5118, none, 5116, none, 5095, 5096,
+	5122, 5050, 5054, 5178, 5094, 5100, none, 5183, 5464, none, none, 5168, 5244, 5243, 5288, 5245, 5204, 5201, 5202, 5328, none, 5200, 5203, 5426,
+	5427, 5425, 5015, none, none, 5274, 5273, none, 5306, none, 5270, 5241, 5060, 5445, 5444, 5446, 5092, none, 5184, 5084, 5255, 5049, 5458, 5470,
+	5186, 5465, 5187, none, 5206, 5190, 5008, 5181, 5459, 5461, 5460, 5006, none, 5027, 5453, 5227, 5318, 5314, none, 5246, 5026, 5081, 5248, 5131,
+	5249, 5146, 5319, 5148, 5009, none, none, 5160, 5442, 5429, 5267, 5010, none, 5235, 5234, 5230, 5233, none, 5232, none, 5231, 5024, 5462, 5069,
+	5066, 5068, 5067, 5025, none, 5147, 5149, 5011, 5298, 5034, 5252, 5173, none, none, none, none, none, none, 5002, 5299, 5428, 5467, 5247, 5437,
+	5033, none, none, none, 5292, 5132, 5438, 5434, 5424, 5021, 5287, 5151, 5324, 5325, 5323, 5007, 5261, none, 5153, 5016, 5289, 5321, 5297, 5440,
+	5448, 5304, 5305, none, none, 5260, none, 5099, 5175, 5017, 5290, 5322, 5171, 5172, 5443, 5000, 5179, none, 5087, 5257, 5018, 5164, none, 5044,
+	5294, none, 5046, 5210, 5189, 5466, 5080, 5254, 5311, 5240, 5213, none, none, 5082, 5327, 5471, 5013, 5125, 5014, 5127, 5211, 5128, 5126, none,
+	5291, none, none, none, none, none, none, 5143, 5144, 5196, 5310, 5140, 5142, 5145, none, 5195, 5309, 5139, 5141, 5023, 5312, none, none, 5064,
+	5062, 5063, 5214, none, none, 5039, none, 5302, 5045, 5043, 5229, 5450, 5268, 5242, 5212, none, 5166, 5121, none, 5120, none, 5104, none, 5114,
+	none, 5165, 5036, 5303, 5107, 5138, 5112, none, 5117, none, 5115, none, 5111, none, 5155, 5110, 5053, 5159, 5103, none, 5180, 5463, none, 5029,
+	5030, 5065, 5028, 5047, none, 5129, none, 5276, 5283, none, none, none, none, 5040, none, 5052, 5263, none, none, none, 5004, none, 5134, none,
+	5457, 5326, none, none, none, none, 5163, 5162, none, 5086, 5256, 5157, 5264, none, 5301, none, none, 5136, 5097, 5101, 5199, 5265, 5225, none,
+	5216, 5220, 5219, 5218, none, 5217, none, 5277, 5280, 5281, none, 5282, none, 5098, 5192, 5074, none, none, none, none, 5093, none, 5161, 5061,
+	5085, 5253, 5262, none, none, none, 5317, none, none, 5133, 5130, 5275, none, 5226, none, 5150, none, none, 5266, 5236, 5059, 5237, none, 5001,
+	5019,
 }
 
 var numbersmips64n32 = [nameCount]uint16{
@@ -269,23 +278,24 @@ var numbersmips64n32 = [nameCount]uint16{
 	6124, 6078, 6088, 6090, none, 6156, 6305, 6405, 6227, 6406, 6226, 6403, 6228, 6407, 6225, 6404, 6055, 6435, 6003, 6436, 6041, 6324, 6083, 6167,
 	6169, 6031, 6032, 6290, 6207, 6289, 6208, none, 6276, 6441, 6209, none, 6282, 6288, 6057, 6320, 6058, 6205, 6263, 6439, 6216, none, 6283, 6300,
 	6301, 6079, 6089, 6262, 6452, 6091, none, 6254, 6070, 6212, 6073, 6185, 6468, 6469, 6312, 6188, 6071, 6056, 6191, 6431, 6182, 6432, 6430, 6433,
-	6005, none, none, 6135, 6218, 6072, none, 6075, none, 6194, 6456, 6422, 6455, 6449, 6454, 6255, 6170, 6232, 6273, none, 6275, 6077, 6076, 6299,
-	6106, none, 6105, none, 6102, none, 6113, none, 6035, 6051, 6119, 6109, 6038, 6174, 6108, 6137, 6317, 6118, none, 6116, none, 6095, 6096, 6122,
-	6050, 6054, 6178, 6094, 6100, none, 6183, 6464, none, none, 6168, 6248, 6247, 6292, 6249, 6204, 6201, 6202, 6332, 6416, 6200, 6203, 6426, 6427,
-	6425, 6015, none, none, 6278, 6277, none, 6311, none, 6274, 6245, 6060, 6445, 6444, 6446, 6092, none, 6184, 6084, 6259, 6049, 6458, 6470, 6186,
-	6465, 6187, none, 6206, 6190, 6008, 6181, 6459, 6461, 6460, 6006, none, 6027, 6453, 6231, 6322, 6318, none, 6250, 6026, 6081, 6252, 6131, 6253,
-	6146, 6323, 6148, 6009, none, none, 6160, 6442, 6429, 6271, 6010, none, 6239, 6238, 6234, 6237, 6419, 6236, 6418, 6235, 6024, 6462, 6069, 6066,
-	6068, 6067, 6025, none, 6147, 6149, 6011, 6303, 6034, 6256, 6173, none, none, none, none, none, none, 6002, 6304, 6428, 6467, 6251, 6437, 6033,
-	none, none, none, 6296, 6132, 6438, 6434, 6424, 6021, 6291, 6151, 6328, 6329, 6327, 6007, 6265, 6414, 6153, 6016, 6293, 6325, 6302, 6440, 6448,
-	6309, 6310, none, none, 6264, 6413, 6099, 6175, 6017, 6294, 6326, 6171, 6172, 6443, 6000, 6179, none, 6087, 6261, 6018, 6164, none, 6044, 6298,
-	6417, 6046, 6210, 6189, 6466, 6080, 6258, 6315, 6244, 6214, none, none, 6082, 6331, 6471, 6013, 6125, 6014, 6127, 6211, 6128, 6126, 6421, 6295,
-	none, none, none, none, none, none, 6143, 6144, 6196, 6314, 6140, 6142, 6145, 6423, 6195, 6313, 6139, 6141, 6023, 6316, none, none, 6064, 6062,
-	6063, 6215, 6420, none, 6039, 6219, 6307, 6045, 6043, 6233, 6450, 6272, 6246, 6213, none, 6166, 6121, none, 6120, none, 6104, none, 6114, none,
-	6165, 6036, 6308, 6107, 6138, 6112, none, 6117, none, 6115, none, 6111, none, 6155, 6110, 6053, 6159, 6103, none, 6180, 6463, none, 6029, 6030,
-	6065, 6028, 6047, none, 6129, none, 6280, 6287, none, none, none, none, 6040, none, 6052, 6267, none, none, none, 6004, none, 6134, 6217, 6457,
-	6330, none, none, none, none, 6163, 6162, none, 6086, 6260, 6157, 6268, none, 6306, none, none, 6136, 6097, 6101, 6199, 6269, 6229, none, 6220,
-	6224, 6223, 6222, 6408, 6221, 6409, 6281, 6284, 6285, 6410, 6286, 6411, 6098, 6192, 6074, none, none, none, none, 6093, none, 6161, 6061, 6085,
-	6257, 6266, none, none, none, 6321, none, none, 6133, 6130, 6279, 6412, 6230, none, 6150, none, none, 6270, 6240, 6059, 6241, none, 6001, 6019,
+	6005, none, none, 6135, 6218, 6072, none, 6075, none, 6194, 6456, 6422, 6455, 6449, 6454, 6255, 6170, 6232, 6273, none, none, 6275, 6077, 6076,
+	6299, 6106, none, 6105, none, 6102, none, 6113, none, 6035, 6051, 6119, 6109, 6038, 6174, 6108, 6137, 6317, 6118, none, 6116, none, 6095, 6096,
+	6122, 6050, 6054, 6178, 6094, 6100, none, 6183, 6464, none, none, 6168, 6248, 6247, 6292, 6249, 6204, 6201, 6202, 6332, 6416, 6200, 6203, 6426,
+	6427, 6425, 6015, none, none, 6278, 6277, none, 6311, none, 6274, 6245, 6060, 6445, 6444, 6446, 6092, none, 6184, 6084, 6259, 6049, 6458, 6470,
+	6186, 6465, 6187, none, 6206, 6190, 6008, 6181, 6459, 6461, 6460, 6006, none, 6027, 6453, 6231, 6322, 6318, none, 6250, 6026, 6081, 6252, 6131,
+	6253, 6146, 6323, 6148, 6009, none, none, 6160, 6442, 6429, 6271, 6010, none, 6239, 6238, 6234, 6237, 6419, 6236, 6418, 6235, 6024, 6462, 6069,
+	6066, 6068, 6067, 6025, none, 6147, 6149, 6011, 6303, 6034, 6256, 6173, none, none, none, none, none, none, 6002, 6304, 6428, 6467, 6251, 6437,
+	6033, none, none, none, 6296, 6132, 6438, 6434, 6424, 6021, 6291, 6151, 6328, 6329, 6327, 6007, 6265, 6414, 6153, 6016, 6293, 6325, 6302, 6440,
+	6448, 6309, 6310, none, none, 6264, 6413, 6099, 6175, 6017, 6294, 6326, 6171, 6172, 6443, 6000, 6179, none, 6087, 6261, 6018, 6164, none, 6044,
+	6298, 6417, 6046, 6210, 6189, 6466, 6080, 6258, 6315, 6244, 6214, none, none, 6082, 6331, 6471, 6013, 6125, 6014, 6127, 6211, 6128, 6126, 6421,
+	6295, none, none, none, none, none, none, 6143, 6144, 6196, 6314, 6140, 6142, 6145, 6423, 6195, 6313, 6139, 6141, 6023, 6316, none, none, 6064,
+	6062, 6063, 6215, 6420, none, 6039, 6219, 6307, 6045, 6043, 6233, 6450, 6272, 6246, 6213, none, 6166, 6121, none, 6120, none, 6104, none, 6114,
+	none, 6165, 6036, 6308, 6107, 6138, 6112, none, 6117, none, 6115, none, 6111, none, 6155, 6110, 6053, 6159, 6103, none, 6180, 6463, none, 6029,
+	6030, 6065, 6028, 6047, none, 6129, none, 6280, 6287, none, none, none, none, 6040, none, 6052, 6267, none, none, none, 6004, none, 6134, 6217,
+	6457, 6330, none, none, none, none, 6163, 6162, none, 6086, 6260, 6157, 6268, none, 6306, none, none, 6136, 6097, 6101, 6199, 6269, 6229, none,
+	6220, 6224, 6223, 6222, 6408, 6221, 6409, 6281, 6284, 6285, 6410, 6286, 6411, 6098, 6192, 6074, none, none, none, none, 6093, none, 6161, 6061,
+	6085, 6257, 6266, none, none, none, 6321, none, none, 6133, 6130, 6279, 6412, 6230, none, 6150, none, none, 6270, 6240, 6059, 6241, none, 6001,
+	6019,
 }
 
 var numbersppc = [nameCount]uint16{
@@ -293,23 +303,24 @@ var numbersppc = [nameCount]uint16{
 	184, 12, 15, 181, none, 61, 347, 405, 247, 406, 246, 403, 248, 407, 245, 404, 120, 435, 6, 436, 328, 379, 8, 127,
 	129, 41, 63, 316, 236, 315, 237, none, 303, 441, 238, none, 307, 314, 11, 362, 1, 234, 298, 439, 233, 254, 309, 323,
 	324, 133, 94, 297, 452, 95, none, 289, 55, 204, 148, 214, 468, 469, 353, 217, 143, 2, 220, 431, 211, 432, 430, 433,
-	108, 197, 291, 100, 253, 118, 35, 93, 194, 221, 456, 422, 455, 449, 454, 290, 130, 260, 299, none, 302, 182, 141, 202,
-	50, none, 49, none, 47, none, 80, none, 105, 332, 132, 65, 20, 187, 64, 96, 359, 170, none, 165, none, 76, 77, 147,
-	331, 340, 207, 78, 24, none, 212, 464, 32, 112, 128, 276, 275, 318, 277, 231, 228, 229, 388, 416, 227, 230, 426, 427,
-	425, 54, 101, 110, 274, 273, 117, 354, 382, 268, 271, 37, 445, 444, 446, 16, none, 213, 9, 294, 329, 458, 470, 215,
-	465, 216, 53, 235, 219, 19, 210, 459, 461, 460, 107, 196, 205, 453, 259, 365, 360, none, 258, 206, 39, 287, 14, 288,
-	150, 378, 152, 90, 192, 123, 21, 442, 429, 301, 125, 56, 267, 266, 262, 265, 419, 264, 418, 263, 163, 462, 402, 399,
-	401, 400, 144, 201, 151, 153, 91, 345, 162, none, 168, 34, 28, 84, 59, 18, 109, 5, 346, 428, 467, 286, 437, 29,
-	200, 198, 199, 319, 136, 438, 434, 424, 42, 317, 203, 384, 385, 386, 167, 281, 414, 171, 179, 320, 380, 325, 440, 448,
-	351, 352, 44, 98, 280, 413, 26, 188, 180, 321, 381, 166, 131, 443, 3, 191, 89, 85, 296, 145, 88, 336, 337, 343,
-	417, 342, 239, 218, 466, 38, 293, 357, 270, 0, none, none, 40, 387, 471, 173, 175, 174, 177, 172, 178, 176, 421, 322,
-	255, none, none, none, none, none, 159, 160, 223, 356, 155, 157, 161, 423, 222, 355, 154, 156, 158, 358, none, 82, 394, 393,
-	none, none, 420, 334, 186, 226, 349, 341, 335, 261, 450, 300, none, 232, none, 121, 139, none, 138, none, 46, none, 81, none,
-	74, 104, 350, 57, 97, 71, none, 169, none, 164, none, 70, none, 75, 66, 339, 79, 23, none, 209, 463, 68, 397, 396,
-	398, 395, 338, 67, 185, 48, 305, 313, 73, 126, 119, 72, 326, 102, 333, 283, 279, 278, 69, 106, 195, 99, 252, 457,
-	383, 25, 31, 310, 249, 115, 87, 363, 83, 295, 36, none, 308, 348, 256, none, 135, 116, 103, none, 284, 250, 13, 240,
-	244, 243, 242, 408, 241, 409, none, 306, 312, 410, 311, 411, 43, 208, 92, 193, 225, 190, 58, 60, 22, 52, 122, 10,
-	292, 282, none, none, 86, 364, none, none, 62, 30, 304, 412, 251, 189, 111, 113, none, 285, none, 114, 272, 7, 4, 146,
+	108, 197, 291, 100, 253, 118, 35, 93, 194, 221, 456, 422, 455, 449, 454, 290, 130, 260, 299, none, none, 302, 182, 141,
+	202, 50, none, 49, none, 47, none, 80, none, 105, 332, 132, 65, 20, 187, 64, 96, 359, 170, none, 165, none, 76, 77,
+	147, 331, 340, 207, 78, 24, none, 212, 464, 32, 112, 128, 276, 275, 318, 277, 231, 228, 229, 388, 416, 227, 230, 426,
+	427, 425, 54, 101, 110, 274, 273, 117, 354, 382, 268, 271, 37, 445, 444, 446, 16, none, 213, 9, 294, 329, 458, 470,
+	215, 465, 216, 53, 235, 219, 19, 210, 459, 461, 460, 107, 196, 205, 453, 259, 365, 360, none, 258, 206, 39, 287, 14,
+	288, 150, 378, 152, 90, 192, 123, 21, 442, 429, 301, 125, 56, 267, 266, 262, 265, 419, 264, 418, 263, 163, 462, 402,
+	399, 401, 400, 144, 201, 151, 153, 91, 345, 162, none, 168, 34, 28, 84, 59, 18, 109, 5, 346, 428, 467, 286, 437,
+	29, 200, 198, 199, 319, 136, 438, 434, 424, 42, 317, 203, 384, 385, 386, 167, 281, 414, 171, 179, 320, 380, 325, 440,
+	448, 351, 352, 44, 98, 280, 413, 26, 188, 180, 321, 381, 166, 131, 443, 3, 191, 89, 85, 296, 145, 88, 336, 337,
+	343, 417, 342, 239, 218, 466, 38, 293, 357, 270, 0, none, none, 40, 387, 471, 173, 175, 174, 177, 172, 178, 176, 421,
+	322, 255, none, none, none, none, none, 159, 160, 223, 356, 155, 157, 161, 423, 222, 355, 154, 156, 158, 358, none, 82, 394,
+	393, none, none, 420, 334, 186, 226, 349, 341, 335, 261, 450, 300, none, 232, none, 121, 139, none, 138, none, 46, none, 81,
+	none, 74, 104, 350, 57, 97, 71, none, 169, none, 164, none, 70, none, 75, 66, 339, 79, 23, none, 209, 463, 68, 397,
+	396, 398, 395, 338, 67, 185, 48, 305, 313, 73, 126, 119, 72, 326, 102, 333, 283, 279, 278, 69, 106, 195, 99, 252,
+	457, 383, 25, 31, 310, 249, 115, 87, 363, 83, 295, 36, none, 308, 348, 256, none, 135, 116, 103, none, 284, 250, 13,
+	240, 244, 243, 242, 408, 241, 409, none, 306, 312, 410, 311, 411, 43, 208, 92, 193, 225, 190, 58, 60, 22, 52, 122,
+	10, 292, 282, none, none, 86, 364, none, none, 62, 30, 304, 412, 251, 189, 111, 113, none, 285, none, 114, 272, 7, 4,
+	146,
 }
 
 var numbersppc64 = [nameCount]uint16{
@@ -317,23 +328,24 @@ var numbersppc64 = [nameCount]uint16{
 	184, 12, 15, 181, none, 61, 347, none, 247, none, 246, none, 248, none, 245, none, 120, 435, 6, 436, 328, 379, 8, 127,
 	129, 41, 63, 316, 236, 315, 237, none, 303, 441, 238, none, 307, 314, 11, 362, 1, 234, 298, 439, 233, none, 309, 323,
 	324, 133, 94, 297, 452, 95, none, 289, 55, none, 148, 214, 468, 469, 353, 217, 143, 2, 220, 431, 211, 432, 430, 433,
-	108, none, none, 100, 253, 118, 35, 93, none, 221, 456, none, 455, 449, 454, 290, 130, 260, 299, none, 302, 182, 141, 202,
-	50, none, 49, none, 47, none, 80, none, 105, 332, 132, 65, 20, 187, 64, 96, 359, 170, none, 165, none, 76, 77, 147,
-	331, 340, 207, 78, 24, none, 212, 464, 32, 112, 128, 276, 275, 318, 277, 231, 228, 229, 388, none, 227, 230, 426, 427,
-	425, 54, 101, 110, 274, 273, 117, 354, 382, 268, 271, 37, 445, 444, 446, 16, none, 213, 9, 294, 329, 458, 470, 215,
-	465, 216, 53, 235, 219, 19, 210, 459, 461, 460, 107, none, 205, 453, 259, 365, 360, none, 258, 206, 39, 287, 14, 288,
-	150, 378, 152, 90, none, 123, 21, 442, 429, 301, 125, 56, 267, 266, 262, 265, none, 264, none, 263, 163, 462, 402, 399,
-	401, 400, 144, 201, 151, 153, 91, 345, 162, 291, 168, 34, 28, 84, 59, 18, 109, 5, 346, 428, 467, 286, 437, 29,
-	200, 198, 199, 319, 136, 438, 434, 424, 42, 317, 203, 384, 385, 386, 167, 281, none, 171, 179, 320, 380, 325, 440, 448,
-	351, 352, 44, 98, 280, none, 26, 188, 180, 321, 381, 166, 131, 443, 3, 191, 89, 85, 296, 145, 88, 336, 337, 343,
-	none, 342, 239, 218, 466, 38, 293, 357, 270, 0, none, none, 40, 387, 471, 173, 175, 174, 177, 172, 178, 176, none, 322,
-	255, none, none, none, none, none, 159, 160, 223, 356, 155, 157, 161, none, 222, 355, 154, 156, 158, 358, none, 82, 394, 393,
-	none, 392, none, 334, 186, none, 349, 341, 335, 261, 450, 300, none, 232, none, 121, 139, none, 138, none, 46, none, 81, none,
-	74, 104, 350, 57, 97, 71, none, 169, none, 164, none, 70, none, 75, 66, 339, 79, 23, none, 209, 463, 68, 397, 396,
-	398, 395, 338, 67, 185, 48, 305, 313, 73, 126, 119, 72, 326, 102, 333, 283, 279, 278, 69, 106, none, 99, 252, 457,
-	383, 25, 31, 310, 249, 115, 87, 363, 83, 295, 36, none, 308, 348, 256, none, 135, 116, 103, none, 284, 250, 13, 240,
-	244, 243, 242, none, 241, none, none, 306, 312, none, 311, none, 43, 208, 92, none, 225, 190, 58, 60, 22, 52, 122, 10,
-	292, 282, none, none, 86, 364, none, none, 62, 30, 304, none, 251, 189, 111, 113, none, 285, none, 114, 272, 7, 4, 146,
+	108, none, none, 100, 253, 118, 35, 93, none, 221, 456, none, 455, 449, 454, 290, 130, 260, 299, none, none, 302, 182, 141,
+	202, 50, none, 49, none, 47, none, 80, none, 105, 332, 132, 65, 20, 187, 64, 96, 359, 170, none, 165, none, 76, 77,
+	147, 331, 340, 207, 78, 24, none, 212, 464, 32, 112, 128, 276, 275, 318, 277, 231, 228, 229, 388, none, 227, 230, 426,
+	427, 425, 54, 101, 110, 274, 273, 117, 354, 382, 268, 271, 37, 445, 444, 446, 16, none, 213, 9, 294, 329, 458, 470,
+	215, 465, 216, 53, 235, 219, 19, 210, 459, 461, 460, 107, none, 205, 453, 259, 365, 360, none, 258, 206, 39, 287, 14,
+	288, 150, 378, 152, 90, none, 123, 21, 442, 429, 301, 125, 56, 267, 266, 262, 265, none, 264, none, 263, 163, 462, 402,
+	399, 401, 400, 144, 201, 151, 153, 91, 345, 162, 291, 168, 34, 28, 84, 59, 18, 109, 5, 346, 428, 467, 286, 437,
+	29, 200, 198, 199, 319, 136, 438, 434, 424, 42, 317, 203, 384, 385, 386, 167, 281, none, 171, 179, 320, 380, 325, 440,
+	448, 351, 352, 44, 98, 280, none, 26, 188, 180, 321, 381, 166, 131, 443, 3, 191, 89, 85, 296, 145, 88, 336, 337,
+	343, none, 342, 239, 218, 466, 38, 293, 357, 270, 0, none, none, 40, 387, 471, 173, 175, 174, 177, 172, 178, 176, none,
+	322, 255, none, none, none, none, none, 159, 160, 223, 356, 155, 157, 161, none, 222, 355, 154, 156, 158, 358, none, 82, 394,
+	393, none, 392, none, 334, 186, none, 349, 341, 335, 261, 450, 300, none, 232, none, 121, 139, none, 138, none, 46, none, 81,
+	none, 74, 104, 350, 57, 97, 71, none, 169, none, 164, none, 70, none, 75, 66, 339, 79, 23, none, 209, 463, 68, 397,
+	396, 398, 395, 338, 67, 185, 48, 305, 313, 73, 126, 119, 72, 326, 102, 333, 283, 279, 278, 69, 106, none, 99, 252,
+	457, 383, 25, 31, 310, 249, 115, 87, 363, 83, 295, 36, none, 308, 348, 256, none, 135, 116, 103, none, 284, 250, 13,
+	240, 244, 243, 242, none, 241, none, none, 306, 312, none, 311, none, 43, 208, 92, none, 225, 190, 58, 60, 22, 52, 122,
+	10, 292, 282, none, none, 86, 364, none, none, 62, 30, 304, none, 251, 189, 111, 113, none, 285, none, 114, 272, 7, 4,
+	146,
 }
 
 var numbersriscv64 = [nameCount]uint16{
@@ -341,23 +353,24 @@ var numbersriscv64 = [nameCount]uint16{
 	91, 49, none, none, none, 51, 266, none, 114, none, 113, none, 115, none, 112, none, 220, 435, 57, 436, 203, 285, none, none,
 	106, 23, none, 24, none, 20, 21, none, 22, 441, none, none, none, 19, 221, 281, 93, 94, 48, 439, 223, none, 47, 262,
 	263, 50, 52, 53, 452, 55, none, 54, 25, none, 83, 10, 468, 469, 273, 13, 32, none, 16, 431, 7, 432, 430, 433,
-	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, 168, 17, none, 61,
-	177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165, 156,
-	204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426, 427,
-	425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470, 11,
-	465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none, 33,
-	228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187, 186,
-	188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437, none,
-	none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440, 448,
-	270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207, 243,
-	none, 212, 234, 14, 466, none, none, 276, 218, 128, 259, 258, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none, 240,
-	none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191, 190,
-	193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159, none,
-	161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196, 195,
-	197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none, 457,
-	291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none, 107,
-	111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160, none,
-	35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64, 66,
+	80, none, none, 44, none, 82, none, 46, none, 98, 456, none, 455, 449, 454, none, none, 236, 100, none, none, 168, 17, none,
+	61, 177, none, 175, none, 176, none, 158, none, 102, 205, 155, none, 172, none, 173, 141, 278, 150, none, 148, none, 163, 165,
+	156, 204, 209, 178, 169, 174, none, 8, 464, none, none, 105, 27, none, 26, 28, 3, 1, 4, 292, none, 0, 2, 426,
+	427, 425, 29, none, none, 31, 30, none, 272, 294, 104, 219, 129, 445, 444, 446, none, none, 9, none, 37, 201, 458, 470,
+	11, 465, 12, none, 18, 15, 62, 6, 459, 461, 460, none, none, 233, 453, 235, 283, 279, 447, 238, 232, none, 34, none,
+	33, 228, 284, 230, 222, none, none, 40, 442, 429, 239, 226, none, 185, 184, 180, 183, none, 182, none, 181, 216, 462, 187,
+	186, 188, 189, 227, none, 229, 231, 215, 264, 101, 79, 42, none, none, none, none, none, none, none, 265, 428, 467, 56, 437,
+	none, none, none, none, 241, 92, 438, 434, 424, none, 59, 41, 289, 290, 288, none, 73, none, 167, 67, 69, 286, 261, 440,
+	448, 270, 271, none, none, 72, none, 117, none, 68, 70, 287, none, 60, 443, 63, 213, none, none, 78, 65, 142, none, 207,
+	243, none, 212, 234, 14, 466, none, none, 276, 218, 128, 259, 258, none, 293, 471, 134, 136, 135, 138, 139, 133, 137, none,
+	240, none, none, none, none, none, none, 125, 126, 123, 275, 121, 120, 127, none, 122, 274, 118, 119, 124, 277, none, none, 191,
+	190, 193, 192, none, none, 71, none, 269, 211, 206, 237, 450, 99, none, 96, none, 162, 152, none, 151, none, 144, none, 159,
+	none, 161, 103, 268, 154, 140, 143, none, 149, none, 147, none, 145, none, 164, 157, 208, 170, 146, none, 5, 463, none, 196,
+	195, 197, 194, 210, none, 132, none, none, 74, none, none, none, none, 198, none, 199, 76, none, none, none, none, none, 43, none,
+	457, 291, none, none, none, none, 225, 224, none, none, 36, 81, 84, none, 267, none, none, none, 179, 116, none, 77, 131, none,
+	107, 111, 109, 108, none, 110, none, none, 85, 87, none, 86, none, 153, 130, 45, none, none, none, none, 166, none, 39, 160,
+	none, 35, 97, none, none, none, 282, none, none, none, none, 88, none, none, none, 58, none, none, 75, none, 260, 95, none, 64,
+	66,
 }
 
 var numberss390 = [nameCount]uint16{
@@ -365,23 +378,24 @@ var numberss390 = [nameCount]uint16{
 	185, 12, 15, 182, 212, 61, 337, 405, 261, 406, 260, 403, 262, 407, 259, 404, 120, 435, 6, 436, 362, 375, 8, 127,
 	129, 41, 63, 326, 249, 327, 250, none, 312, 441, 251, none, 318, 323, 11, 354, 1, 248, 300, 439, 253, 264, 314, 332,
 	333, 133, 94, 299, 452, 95, 207, 291, 55, 221, 148, 229, 468, 469, 344, 232, 143, 2, 235, 431, 226, 432, 430, 433,
-	108, 197, 293, 100, 266, 118, none, 93, 194, 238, 456, 422, 455, 449, 454, 292, 130, 269, 305, none, 311, 183, 141, 220,
-	50, 202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 349, 171, 211, 165, 209, 76, 77, 147,
-	367, 365, 236, 78, 24, 199, 227, 464, none, 112, 128, 285, 284, 324, 286, 247, 244, 245, 382, 416, 243, 246, 426, 427,
-	425, 54, 101, none, 283, 282, 117, 343, 381, 277, 280, 37, 445, 444, 446, 16, 198, 228, 9, 296, 363, 458, 470, 230,
-	465, 231, none, 110, 234, 19, 225, 459, 461, 460, 107, 196, 219, 453, 268, 356, 350, 447, 287, 218, 39, 289, 14, 290,
-	150, 374, 152, 90, 192, none, 21, 442, 429, 310, 125, none, 276, 275, 271, 274, 419, 273, 418, 272, 163, 462, 402, 399,
-	401, 400, 144, none, 151, 153, 91, 335, 162, none, 169, 34, none, none, none, none, none, 5, 336, 428, 467, 288, 437, 29,
-	none, none, none, 331, 136, 438, 434, 424, 42, 325, 217, 385, 386, 384, 168, 302, 414, 172, 180, 328, 376, 334, 440, 448,
-	340, 341, none, none, 301, 413, 26, 189, 181, 329, 377, 167, 131, 443, 3, 222, 89, 85, 298, 145, 88, none, 371, 357,
-	417, 372, 267, 233, 466, 38, 295, 347, 279, 7, none, none, 40, 383, 471, 174, 176, 175, 178, 173, 179, 177, 421, 330,
-	none, 378, 353, 352, 342, 380, 159, 160, 240, 346, 155, 157, 161, 423, 239, 345, 154, 156, 158, 348, none, none, 394, 393,
-	none, none, 420, none, 187, 223, 358, 370, 369, 270, 450, 304, none, 252, none, 121, 139, 216, 138, 215, 46, 214, 81, 206,
-	74, 104, 339, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 224, 463, none, 397, 396,
-	398, 395, 373, 67, 186, 48, 316, 322, 73, 126, 119, 72, 359, 102, 360, 306, none, none, none, 106, 195, 99, 265, 457,
-	379, 25, none, none, none, 115, 87, none, 83, 297, 36, 307, none, 338, none, none, 135, 116, 103, none, 308, 241, 13, 254,
-	258, 257, 256, 408, 255, 409, 317, 319, 321, 410, 320, 411, 43, 237, 92, 193, none, 191, none, 60, 22, 52, 122, 10,
-	294, 303, none, none, 86, 355, none, none, 62, 30, 315, 412, 313, 190, 111, none, none, 309, none, 114, 281, none, 4, 146,
+	108, 197, 293, 100, 266, 118, none, 93, 194, 238, 456, 422, 455, 449, 454, 292, 130, 269, 305, none, none, 311, 183, 141,
+	220, 50, 202, 49, 201, 47, 200, 80, 205, 105, 368, 132, 65, 20, 188, 64, 96, 349, 171, 211, 165, 209, 76, 77,
+	147, 367, 365, 236, 78, 24, 199, 227, 464, none, 112, 128, 285, 284, 324, 286, 247, 244, 245, 382, 416, 243, 246, 426,
+	427, 425, 54, 101, none, 283, 282, 117, 343, 381, 277, 280, 37, 445, 444, 446, 16, 198, 228, 9, 296, 363, 458, 470,
+	230, 465, 231, none, 110, 234, 19, 225, 459, 461, 460, 107, 196, 219, 453, 268, 356, 350, 447, 287, 218, 39, 289, 14,
+	290, 150, 374, 152, 90, 192, none, 21, 442, 429, 310, 125, none, 276, 275, 271, 274, 419, 273, 418, 272, 163, 462, 402,
+	399, 401, 400, 144, none, 151, 153, 91, 335, 162, none, 169, 34, none, none, none, none, none, 5, 336, 428, 467, 288, 437,
+	29, none, none, none, 331, 136, 438, 434, 424, 42, 325, 217, 385, 386, 384, 168, 302, 414, 172, 180, 328, 376, 334, 440,
+	448, 340, 341, none, none, 301, 413, 26, 189, 181, 329, 377, 167, 131, 443, 3, 222, 89, 85, 298, 145, 88, none, 371,
+	357, 417, 372, 267, 233, 466, 38, 295, 347, 279, 7, none, none, 40, 383, 471, 174, 176, 175, 178, 173, 179, 177, 421,
+	330, none, 378, 353, 352, 342, 380, 159, 160, 240, 346, 155, 157, 161, 423, 239, 345, 154, 156, 158, 348, none, none, 394,
+	393, none, none, 420, none, 187, 223, 358, 370, 369, 270, 450, 304, none, 252, none, 121, 139, 216, 138, 215, 46, 214, 81,
+	206, 74, 104, 339, 57, 97, 71, 204, 170, 210, 164, 208, 70, 203, 75, 66, 366, 79, 23, 213, 224, 463, none, 397,
+	396, 398, 395, 373, 67, 186, 48, 316, 322, 73, 126, 119, 72, 359, 102, 360, 306, none, none, none, 106, 195, 99, 265,
+	457, 379, 25, none, none, none, 115, 87, none, 83, 297, 36, 307, none, 338, none, none, 135, 116, 103, none, 308, 241, 13,
+	254, 258, 257, 256, 408, 255, 409, 317, 319, 321, 410, 320, 411, 43, 237, 92, 193, none, 191, none, 60, 22, 52, 122,
+	10, 294, 303, none, none, 86, 355, none, none, 62, 30, 315, 412, 313, 190, 111, none, none, 309, none, 114, 281, none, 4,
+	146,
 }
 
 var numberss390x = [nameCount]uint16{
@@ -389,23 +403,24 @@ var numberss390x = [nameCount]uint16{
 	185, 12, 15, 212, none, 61, 337, none, 261, none, 260, none, 262, none, 259, none, 120, 435, 6, 436, 362, 375, 8, 127,
 	129, 41, 63, 326, 249, 327, 250, none, 312, 441, 251, none, 318, 323, 11, 354, 1, 248, 300, 439, 253, none, 314, 332,
 	333, 133, 94, 299, 452, 207, none, 291, 55, none, 148, 229, 468, 469, 344, 232, 143, 2, 235, 431, 226, 432, 430, 433,
-	108, none, none, 100, 266, 118, none, 93, none, 238, 456, none, 455, 449, 454, 292, 130, 269, 305, none, 311, 183, 141, 220,
-	202, none, 201, none, 200, none, 205, none, 105, 368, 132, 65, 20, 188, 64, 96, 349, 211, none, 209, none, 191, 77, 147,
-	367, 365, 236, 78, 199, none, 227, 464, none, 112, 128, 285, 284, 324, 286, 247, 244, 245, 382, none, 243, 246, 426, 427,
-	425, 54, none, none, 283, 282, 117, 343, 381, 277, 280, 37, 445, 444, 446, 198, none, 228, 9, 296, 363, 458, 470, 230,
-	465, 231, none, 110, 234, 19, 225, 459, 461, 460, 107, none, 219, 453, 268, 356, 350, 447, 287, 218, 39, 289, 14, 290,
-	150, 374, 152, 90, none, none, 21, 442, 429, 310, 125, none, 276, 275, 271, 274, none, 273, none, 272, 163, 462, 402, 399,
-	401, 400, 144, none, 151, 153, 91, 335, 162, 293, 169, 34, none, none, none, none, none, 5, 336, 428, 467, 288, 437, 29,
-	none, none, none, 331, 136, 438, 434, 424, 42, 325, 217, 385, 386, 384, 168, 302, none, 172, 180, 328, 376, 334, 440, 448,
-	340, 341, none, none, 301, none, 26, 189, 181, 329, 377, 167, 131, 443, 3, 222, 89, 85, 298, 145, 88, none, 371, 357,
-	none, 372, 267, 233, 466, 38, 295, 347, 279, 7, none, none, 40, 383, 471, 174, 176, 175, 178, 173, 179, 177, none, 330,
-	none, 378, 353, 352, 342, 380, 159, 160, 240, 346, 155, 157, 161, none, 239, 345, 154, 156, 158, 348, none, 142, 394, 393,
-	none, 392, none, none, 187, none, 358, 370, 369, 270, 450, 304, none, 252, none, 121, 216, none, 215, none, 214, none, 206, none,
-	74, 104, 339, 57, 97, 204, none, 210, none, 208, none, 203, none, 75, 66, 366, 79, 213, none, 224, 463, none, 397, 396,
-	398, 395, 373, 67, 186, 48, 316, 322, 73, 126, 119, 72, 359, 102, 360, 306, none, none, none, 106, none, 99, 265, 457,
-	379, none, none, none, none, 115, 87, none, 83, 297, 36, 307, none, 338, none, none, 135, 116, 103, none, 308, 241, none, 254,
-	258, 257, 256, none, 255, none, 317, 319, 321, none, 320, none, 43, 237, 92, none, none, none, none, 60, 22, 52, 122, 10,
-	294, 303, none, none, 86, 355, none, none, 62, 30, 315, none, 313, 190, 111, none, none, 309, none, 114, 281, none, 4, 146,
+	108, none, none, 100, 266, 118, none, 93, none, 238, 456, none, 455, 449, 454, 292, 130, 269, 305, none, none, 311, 183, 141,
+	220, 202, none, 201, none, 200, none, 205, none, 105, 368, 132, 65, 20, 188, 64, 96, 349, 211, none, 209, none, 191, 77,
+	147, 367, 365, 236, 78, 199, none, 227, 464, none, 112, 128, 285, 284, 324, 286, 247, 244, 245, 382, none, 243, 246, 426,
+	427, 425, 54, none, none, 283, 282, 117, 343, 381, 277, 280, 37, 445, 444, 446, 198, none, 228, 9, 296, 363, 458, 470,
+	230, 465, 231, none, 110, 234, 19, 225, 459, 461, 460, 107, none, 219, 453, 268, 356, 350, 447, 287, 218, 39, 289, 14,
+	290, 150, 374, 152, 90, none, none, 21, 442, 429, 310, 125, none, 276, 275, 271, 274, none, 273, none, 272, 163, 462, 402,
+	399, 401, 400, 144, none, 151, 153, 91, 335, 162, 293, 169, 34, none, none, none, none, none, 5, 336, 428, 467, 288, 437,
+	29, none, none, none, 331, 136, 438, 434, 424, 42, 325, 217, 385, 386, 384, 168, 302, none, 172, 180, 328, 376, 334, 440,
+	448, 340, 341, none, none, 301, none, 26, 189, 181, 329, 377, 167, 131, 443, 3, 222, 89, 85, 298, 145, 88, none, 371,
+	357, none, 372, 267, 233, 466, 38, 295, 347, 279, 7, none, none, 40, 383, 471, 174, 176, 175, 178, 173, 179, 177, none,
+	330, none, 378, 353, 352, 342, 380, 159, 160, 240, 346, 155, 157, 161, none, 239, 345, 154, 156, 158, 348, none, 142, 394,
+	393, none, 392, none, none, 187, none, 358, 370, 369, 270, 450, 304, none, 252, none, 121, 216, none, 215, none, 214, none, 206,
+	none, 74, 104, 339, 57, 97, 204, none, 210, none, 208, none, 203, none, 75, 66, 366, 79, 213, none, 224, 463, none, 397,
+	396, 398, 395, 373, 67, 186, 48, 316, 322, 73, 126, 119, 72, 359, 102, 360, 306, none, none, none, 106, none, 99, 265,
+	457, 379, none, none, none, none, 115, 87, none, 83, 297, 36, 307, none, 338, none, none, 135, 116, 103, none, 308, 241, none,
+	254, 258, 257, 256, none, 255, none, 317, 319, 321, none, 320, none, 43, 237, 92, none, none, none, none, 60, 22, 52, 122,
+	10, 294, 303, none, none, 86, 355, none, none, 62, 30, 315, none, 313, 190, 111, none, none, 309, none, 114, 281, none, 4,
+	146,
 }
 
 var numbersx32 = [nameCount]uint16{
@@ -413,21 +428,22 @@ var numbersx32 = [nameCount]uint16{
 	126, 80, 90, 92, none, 161, 305, none, 229, none, 228, none, 230, none, 227, none, 56, 435, 3, 436, 42, 326, 85, none,
 	176, 32, 33, 292, 213, 291, 233, none, 281, 441, 232, none, 284, 290, 520, 545, 60, 231, 269, 439, 221, none, 285, 300,
 	301, 81, 91, 268, 452, 93, none, 260, 72, none, 75, 193, 468, 469, 313, 196, 73, 57, 199, 431, 190, 432, 430, 433,
-	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, none, 239, 531, none, 309, 79, 78, 217,
-	108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98, 124,
-	51, 542, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 543, 544, 426, 427,
-	425, 514, 173, 172, 252, 251, none, 312, 320, 528, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470, 194,
-	465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, none, 237, 324, 319, 447, 256, 27, 83, 258, 133, 259,
-	149, 325, 151, 9, none, 154, 165, 442, 429, 533, 10, none, 245, 527, 240, 243, none, 242, none, 241, 25, 462, 71, 68,
-	70, 69, 26, none, 150, 152, 11, 303, 35, 262, none, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437, 34,
-	none, none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 534, 546, 302, 440, 448,
-	539, 540, none, none, 270, none, 521, 182, 18, 535, 547, none, 179, 443, 0, 187, none, 89, 267, 515, 169, none, 517, 537,
-	none, 519, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 512, 522, 14, 524, 513, 130, 523, none, 536,
-	none, none, none, none, none, none, 146, 147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66, 64,
-	65, 220, none, none, 40, none, 538, 518, 44, 238, 450, 530, none, 218, none, 171, 123, none, 122, none, 106, none, 116, none,
-	170, 38, 308, 109, 141, 114, none, 119, none, 117, none, 113, none, 160, 112, 541, 164, 105, none, 188, 463, none, 30, 31,
-	67, 29, 48, none, 525, none, 282, 289, none, none, none, none, 41, none, 53, 275, none, none, none, 4, none, 137, none, 457,
-	332, none, none, none, none, 168, 167, none, 88, 266, 162, 277, none, 306, none, none, 139, 99, 103, none, 276, 234, 201, 526,
-	226, 225, 224, none, 223, none, none, 283, 287, none, 286, none, 100, 200, 76, none, 184, none, none, 95, none, 166, 63, 87,
-	263, 272, none, none, none, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none, 532, none, 61, 529, none, 1, 516,
+	5, none, none, 138, none, 74, none, 77, none, 202, 456, none, 455, 449, 454, 261, none, 239, 531, none, none, 309, 79, 78,
+	217, 108, none, 107, none, 104, none, 115, none, 36, 52, 121, 111, 39, 181, 110, 140, 318, 120, none, 118, none, 97, 98,
+	124, 51, 542, 186, 96, 102, none, 191, 464, none, none, 175, 254, 253, 294, 255, 210, 207, 208, 333, none, 543, 544, 426,
+	427, 425, 514, 173, 172, 252, 251, none, 312, 320, 528, 250, 62, 445, 444, 446, 94, none, 192, 86, 265, 50, 458, 470,
+	194, 465, 195, none, 212, 198, 8, 189, 459, 461, 460, 6, none, 28, none, 237, 324, 319, 447, 256, 27, 83, 258, 133,
+	259, 149, 325, 151, 9, none, 154, 165, 442, 429, 533, 10, none, 245, 527, 240, 243, none, 242, none, 241, 25, 462, 71,
+	68, 70, 69, 26, none, 150, 152, 11, 303, 35, 262, none, none, none, none, none, none, none, 2, 304, 428, 467, 257, 437,
+	34, none, none, none, 298, 135, 438, 434, 424, 22, 293, 155, 330, 331, 329, 7, 271, none, 157, 17, 534, 546, 302, 440,
+	448, 539, 540, none, none, 270, none, 521, 182, 18, 535, 547, none, 179, 443, 0, 187, none, 89, 267, 515, 169, none, 517,
+	537, none, 519, 216, 197, 466, 82, 264, 316, 249, 219, none, none, 84, 334, 471, 512, 522, 14, 524, 513, 130, 523, none,
+	536, none, none, none, none, none, none, 146, 147, 204, 315, 143, 145, 148, none, 203, 314, 142, 144, 24, 317, 185, 23, 66,
+	64, 65, 220, none, none, 40, none, 538, 518, 44, 238, 450, 530, none, 218, none, 171, 123, none, 122, none, 106, none, 116,
+	none, 170, 38, 308, 109, 141, 114, none, 119, none, 117, none, 113, none, 160, 112, 541, 164, 105, none, 188, 463, none, 30,
+	31, 67, 29, 48, none, 525, none, 282, 289, none, none, none, none, 41, none, 53, 275, none, none, none, 4, none, 137, none,
+	457, 332, none, none, none, none, 168, 167, none, 88, 266, 162, 277, none, 306, none, none, 139, 99, 103, none, 276, 234, 201,
+	526, 226, 225, 224, none, 223, none, none, 283, 287, none, 286, none, 100, 200, 76, none, 184, none, none, 95, none, 166, 63,
+	87, 263, 272, none, none, none, 323, none, none, 136, 132, 280, none, 235, 58, 153, none, none, 532, none, 61, 529, none, 1,
+	516,
 }

@@ -2,12 +2,14 @@
  * libseccomp makes of it: its length in bytes as uint32, then its bytes.
  *
  *	default ACTION
+ *	native NAME	(instead of x86_64)
  *	arch NAME
  *	optimize LEVEL
  *	rule ACTION NAME [INDEX OP A B]...
  *	end
  *
- * and answers "number ARCH NAME" with the number as int32. */
+ * and answers "number ARCH NAME" with the number as int32, and "name ARCH NUMBER"
+ * with the name, if there is one, and a newline. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -88,6 +90,18 @@ int main(void)
 			if (token)
 				nr = seccomp_syscall_resolve_name_arch(token, strtok_r(NULL, " \n", &save));
 			fwrite(&nr, sizeof(nr), 1, stdout);
+		} else if (!strcmp(word, "name")) {
+			uint32_t token = seccomp_arch_resolve_name(strtok_r(NULL, " \n", &save));
+			char *name = NULL;
+			if (token)
+				name = seccomp_syscall_resolve_num_arch(token, strtoul(strtok_r(NULL, " \n", &save), NULL, 0));
+			printf("%s\n", name ? name : "");
+			free(name);
+		} else if (!strcmp(word, "native")) {
+			seccomp_arch_remove(ctx, SCMP_ARCH_NATIVE);
+			rc = seccomp_arch_add(ctx, arch(strtok_r(NULL, " \n", &save)));
+			if (rc < 0)
+				die("seccomp_arch_add", rc);
 		} else if (!strcmp(word, "default")) {
 			ctx = seccomp_init(strtoul(strtok_r(NULL, " \n", &save), NULL, 0));
 		} else if (!strcmp(word, "arch")) {

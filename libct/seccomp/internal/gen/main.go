@@ -80,7 +80,7 @@ func xsys(path string) map[string]uint32 {
 // private adds arm's own calls, which its header keeps apart, and the names
 // that profiles use for two others.
 func private(arm map[string]uint32) {
-	for i, name := range []string{"breakpoint", "cacheflush", "usr26", "usr32", "set_tls"} {
+	for i, name := range []string{"breakpoint", "cacheflush", "usr26", "usr32", "set_tls", "get_tls"} {
 		arm[name] = 0xf0001 + uint32(i)
 	}
 	arm["sync_file_range2"] = arm["arm_sync_file_range"]
