@@ -127,8 +127,12 @@ func text(s *rspec.LinuxSeccomp, own rspec.Arch) string {
 	for _, a := range s.Architectures {
 		fmt.Fprintln(&b, "arch", scmpName(a))
 	}
-	if len(s.Syscalls) > 32 {
-		fmt.Fprintln(&b, "optimize 2")
+	names := 0
+	for _, e := range s.Syscalls {
+		names += len(e.Names)
+	}
+	if names > 32 {
+		fmt.Fprintln(&b, "optimize 2") // its own binary search
 	}
 	ops := map[rspec.LinuxSeccompOperator]int{rspec.OpNotEqual: 1, rspec.OpLessThan: 2, rspec.OpLessEqual: 3,
 		rspec.OpEqualTo: 4, rspec.OpGreaterEqual: 5, rspec.OpGreaterThan: 6, rspec.OpMaskedEqual: 7}
