@@ -4,8 +4,8 @@
 // # What
 //
 // [Compile] is a pure function from a profile and a host to the bytes of an
-// array of struct sock_filter. (It asks the kernel one thing, which flags it
-// knows.) Loading them is the caller's: seccomp(2).
+// array of struct sock_filter. (Of a host without flags it asks the running
+// kernel which it takes.) Loading them is the caller's: seccomp(2).
 //
 // The program looks at the architecture of the call, jumps to its section and
 // finds the number by binary search over segments, runs of numbers with one fate.

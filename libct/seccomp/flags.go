@@ -26,16 +26,30 @@ func flagBit(flag rspec.LinuxSeccompFlag) (bit uint, ok bool) {
 	return 0, false
 }
 
+// allFlags are those that a profile may have.
+var allFlags = [...]rspec.LinuxSeccompFlag{flagTsync, rspec.LinuxSeccompFlagLog,
+	rspec.LinuxSeccompFlagSpecAllow, rspec.LinuxSeccompFlagWaitKillableRecv}
+
 // SupportedFlags lists the flags that this kernel takes.
 func SupportedFlags() []string {
 	var list []string
-	for _, flag := range []rspec.LinuxSeccompFlag{flagTsync, rspec.LinuxSeccompFlagLog,
-		rspec.LinuxSeccompFlagSpecAllow, rspec.LinuxSeccompFlagWaitKillableRecv} {
+	for _, flag := range allFlags {
 		if bit, _ := flagBit(flag); kernelTakes(bit) {
 			list = append(list, string(flag))
 		}
 	}
 	return list
+}
+
+// KernelFlags are the bits of the flags that this kernel takes. It costs one
+// system call for each.
+func KernelFlags() (bits uint) {
+	for _, flag := range allFlags {
+		if bit, _ := flagBit(flag); kernelTakes(bit) {
+			bits |= bit
+		}
+	}
+	return bits
 }
 
 // kernelTakes asks for a filter at address 0: the kernel looks at the flags
@@ -51,9 +65,15 @@ func kernelTakes(bit uint) bool {
 // flagBits are the bits for seccomp(2). Where the configuration has no list at
 // all, the mitigation of speculative store bypass stays off as runc has it: it
 // costs much, and kernels since 5.16 leave it off by themselves.
-func flagBits(s *rspec.LinuxSeccomp, notify bool) (bits uint, err error) {
+func flagBits(s *rspec.LinuxSeccomp, kernel uint, notify bool) (bits uint, err error) {
+	taken := func(bit uint) bool {
+		if kernel == 0 {
+			return kernelTakes(bit)
+		}
+		return kernel&bit != 0
+	}
 	if s.Flags == nil {
-		if kernelTakes(unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
+		if taken(unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
 			return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
 		}
 		return 0, nil
@@ -64,7 +84,7 @@ func flagBits(s *rspec.LinuxSeccomp, notify bool) (bits uint, err error) {
 		switch {
 		case !ok:
 			return 0, invalid(field, "unknown flag "+strconv.Quote(string(flag)))
-		case !kernelTakes(bit):
+		case !taken(bit):
 			return 0, &specs.Error{Field: field, Problem: "the kernel does not know " + string(flag), Kind: specs.ErrUnsupported}
 		case flag == flagTsync:
 			// One thread loads the filter, and the kernel refuses the bit

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"stave/specs"
 )
 
 // A profile of the size and kind that engines ship.
@@ -204,6 +207,14 @@ func TestFlags(t *testing.T) {
 		t.Error("every kernel since 3.17 knows TSYNC, and none the bit 30:", known)
 	}
 	s := &rspec.LinuxSeccomp{DefaultAction: rspec.ActAllow}
+	if f, err := Compile(s, Host{Arch: "amd64"}); err != nil || f.Flags != KernelFlags()&unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW {
+		t.Error(f, err)
+	}
+	if f, err := Compile(s, Host{Arch: "amd64", Flags: unix.SECCOMP_FILTER_FLAG_TSYNC}); err != nil || f.Flags != 0 {
+		t.Error(f, err)
+	}
+	const all = unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_LOG |
+		unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	for _, c := range []struct {
 		flags  []rspec.LinuxSeccompFlag
 		notify bool
@@ -219,13 +230,18 @@ func TestFlags(t *testing.T) {
 		if c.notify {
 			s.Syscalls = []rspec.LinuxSyscall{entry(rspec.ActNotify, nil, "mount")}
 		}
-		f, err := Compile(s, Host{Arch: "amd64"})
+		f, err := Compile(s, Host{Arch: "amd64", Flags: all})
 		if err != nil {
-			t.Log("this kernel:", err)
-			continue
+			t.Fatal(err)
 		}
 		if f.Flags != c.want || f.Notify != c.notify {
 			t.Errorf("%v: %#x %v, want %#x", c.flags, f.Flags, f.Notify, c.want)
 		}
+	}
+	s.Flags = []rspec.LinuxSeccompFlag{rspec.LinuxSeccompFlagLog, rspec.LinuxSeccompFlagWaitKillableRecv}
+	_, err := Compile(s, Host{Arch: "amd64", Flags: all &^ unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV})
+	var e *specs.Error
+	if !errors.As(err, &e) || e.Field != "/linux/seccomp/flags/1" || e.Kind != specs.ErrUnsupported {
+		t.Error("a kernel before 5.19:", err)
 	}
 }

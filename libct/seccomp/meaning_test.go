@@ -2,11 +2,15 @@ package seccomp
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"stave/specs"
 )
 
 // meaning is what a profile says about a call, read off without compiling.
@@ -248,6 +252,36 @@ func FuzzCompile(f *testing.F) {
 			if got, want := eval(t, p, c), meaning(s, rspec.ArchX86_64, c); got != want {
 				t.Fatalf("profile %+v\ncall %+v: %#x, want %#x", *s, c, got, want)
 			}
+		}
+	})
+}
+
+// FuzzProfile: a profile of any text makes a program that the kernel takes or an
+// error that names the field, on every host.
+func FuzzProfile(f *testing.F) {
+	f.Add([]byte(`{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_S390"],"flags":[],"syscalls":[{"names":["socket","ipc"],
+		"action":"SCMP_ACT_TRACE","errnoRet":3,"args":[{"index":0,"value":1,"op":"SCMP_CMP_LE"}]}]}`), uint8(10))
+	f.Add(realistic, uint8(0))
+	f.Fuzz(func(t *testing.T, text []byte, which uint8) {
+		var s rspec.LinuxSeccomp
+		if json.Unmarshal(text, &s) != nil {
+			return
+		}
+		own := archs[int(which)%len(archs)]
+		p, err := Compile(&s, Host{Arch: own.goarch, Flags: 1})
+		var e *specs.Error
+		if err != nil {
+			if !errors.As(err, &e) || !strings.HasPrefix(e.Field, "/linux/seccomp") || e.Kind == nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		order := binary.ByteOrder(binary.LittleEndian)
+		if own.big {
+			order = binary.BigEndian
+		}
+		if err := valid(p.Prog, order); err != nil {
+			t.Fatal(err)
 		}
 	})
 }
