@@ -77,15 +77,13 @@ func (b *builder) filterAllowsStub() bool {
 const auditArch = 0xc000003e
 
 // becomeStub ends the child's part: the stub's arguments tell it the rest.
-func (b *builder) becomeStub(p *rspec.Process, field string, candidates []string) {
+func (b *builder) becomeStub(p *rspec.Process, field string) {
+	b.mark = len(b.Steps)
 	report, gate := b.childEnd, Reg(0)
 	if b.req.Gate {
 		report, gate = b.result, b.gate
 	}
 	b.step(Child, "become the stub", field+"/args", "a program of some 300 bytes takes our place, so that what the container sees of us is nothing; execveat(2)")
-	if b.req.Gate {
-		b.close(b.childEnd)
-	}
 	// A descriptor is a string of one byte: the poke writes three NULs more.
 	reportArg, gateArg := b.bytes(make([]byte, 8)), b.bytes([]byte{0xff, 0, 0, 0, 0, 0, 0, 0})
 	b.op(opPoke, at(reportArg), report.arg())
@@ -95,13 +93,21 @@ func (b *builder) becomeStub(p *rspec.Process, field string, candidates []string
 		b.op(unix.SYS_FCNTL, gate.arg(), n(unix.F_SETFD), n(0))
 	}
 	argv := []uint64{reportArg, gateArg}
-	for _, s := range append(append(append([]string(nil), candidates...), ""), p.Args...) {
+	for _, s := range append(append(append([]string(nil), candidatesOf(p, b.req)...), ""), p.Args...) {
 		argv = append(argv, b.str(s).val)
 	}
 	envp := b.pointers(b.environment(p))
 	b.op(unix.SYS_EXECVEAT, b.stub.arg(), b.str(""), b.pointerArray(argv), envp, n(unix.AT_EMPTY_PATH))
+}
 
-	// What the stub does, for those who read the plan: the machine does not.
+// asStub is what the stub does, for those who read the plan: the machine has no
+// part in it.
+func (b *builder) asStub(p *rspec.Process, field string) {
+	report, gate := b.childEnd, b.gate
+	if b.req.Gate {
+		report = b.result
+	}
+	envp := b.pointers(b.environment(p))
 	if b.req.Gate {
 		s := b.step(Child, "wait at the gate", "", "created; the next byte comes from start; runtime.md, Lifecycle")
 		s.Stub = true
@@ -115,7 +121,7 @@ func (b *builder) becomeStub(p *rspec.Process, field string, candidates []string
 		b.op(unix.SYS_FCNTL, report.arg(), n(unix.F_SETFD), n(unix.FD_CLOEXEC))
 	}
 	args := b.pointers(p.Args)
-	for _, c := range candidates {
+	for _, c := range candidatesOf(p, b.req) {
 		b.op(unix.SYS_EXECVE, b.str(c), args, envp).flag(opKeep)
 	}
 }

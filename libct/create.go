@@ -110,6 +110,9 @@ func (c *Create) steps() error {
 	for i := 0; i < len(steps); i++ {
 		c.at = i
 		s := &steps[i]
+		if s.Stub {
+			continue // none of the machine's
+		}
 		if s.Actor == Child {
 			end := i
 			for end < len(steps) && steps[end].Actor == Child {
@@ -145,7 +148,7 @@ func (c *Create) steps() error {
 // execve(2), for the channel to close.
 func (c *Create) letChild(begin, end int) error {
 	mark := c.Plan.mark
-	if c.Req.Gate && begin == mark {
+	if c.Plan.waitsItself() && begin == mark {
 		return nil // it waits at the gate, for another than us
 	}
 	if _, err := unix.Write(c.sock, []byte("t")); err != nil {

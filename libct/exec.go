@@ -41,7 +41,12 @@ func CompileExec(rec *specs.Record, p *rspec.Process, filter []byte, host *Host,
 	b.execConsole()
 	b.execProcfs(p)
 	b.process(p, "/process")
-	b.execute(p, "/process")
+	if b.stub != 0 {
+		b.becomeStub(p, "/process")
+		b.asStub(p, "/process")
+	} else {
+		b.execute(p, "/process")
+	}
 	return b.finish()
 }
 

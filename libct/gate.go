@@ -43,10 +43,6 @@ const (
 // execute is the end of the plan: the gate and execve(2).
 func (b *builder) execute(p *rspec.Process, field string) {
 	b.mark = len(b.Steps)
-	if b.stub != 0 {
-		b.becomeStub(p, field, candidatesOf(p, b.req))
-		return
-	}
 	if b.req.Gate {
 		b.step(Child, "wait at the gate", "", "created; the next byte comes from start; runtime.md, Lifecycle")
 		b.close(b.childEnd)

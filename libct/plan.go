@@ -147,10 +147,20 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b.hostname()
 	b.sysctls()
 	b.process(spec.Process, "/process")
-	if req.Gate {
+	switch {
+	case b.stub != 0: // it is the stub that waits, and create that learns whether it does
+		b.becomeStub(spec.Process, "/process")
+		if req.Gate {
+			b.created()
+			b.asStub(spec.Process, "/process")
+		} else {
+			b.asStub(spec.Process, "/process")
+			b.created()
+		}
+	case req.Gate:
 		b.created()
 		b.execute(spec.Process, "/process")
-	} else {
+	default:
 		b.execute(spec.Process, "/process")
 		b.created()
 	}
@@ -172,6 +182,7 @@ func (b *builder) finish() (*Plan, error) {
 	tell := Op{NR: unix.SYS_SENDTO, Flags: opWant, Want: 1}
 	tell.set(b.childEnd.arg(), b.str("t"), n(1), n(unix.MSG_NOSIGNAL), n(0), n(0))
 
+	waiting := b.waitsItself()
 	started, sure := false, false
 	for i := range b.Steps {
 		s := &b.Steps[i]
@@ -179,7 +190,7 @@ func (b *builder) finish() (*Plan, error) {
 			continue
 		}
 		var before []Op
-		if started && b.Steps[i-1].Actor == Parent && !(b.req.Gate && i == b.mark) {
+		if started && b.Steps[i-1].Actor == Parent && !(waiting && i == b.mark) {
 			before = append(before, wait)
 		}
 		if !sure && (i == b.mark || len(before) > 0) {
@@ -194,6 +205,10 @@ func (b *builder) finish() (*Plan, error) {
 	}
 	return b.Plan, nil
 }
+
+// waitsItself says that the child waits at the gate before it has become
+// anything else.
+func (p *Plan) waitsItself() bool { return p.gate != 0 && p.stub == 0 }
 
 // childOps is the child's program: all its steps in one list, and for every
 // operation the step it belongs to.
