@@ -33,9 +33,8 @@ type Request struct {
 	Trace         bool
 	Meanwhile     func() // what the parent may do while the child works
 
-	netNS    <-chan netNS // being made by a thread
-	stdio    *[3]int      // exec of a hook: descriptors for 0, 1, 2
-	execPath string       // exec of a hook: the file, where args[0] may be another name
+	stdio    *[3]int // exec of a hook: descriptors for 0, 1, 2
+	execPath string  // exec of a hook: the file, where args[0] may be another name
 
 	CgroupPath string       // inner path, as settled
 	CgroupDirs []cgroup.Dir // one in each hierarchy; none: the container stays in ours
@@ -57,8 +56,9 @@ type Create struct {
 	m         *machine
 	stepOf    []int // step of each of the child's operations
 	stubErrno syscall.Errno
-	at        int // step that the parent is at
-	sock      int // the parent's end; -1 before
+	netNS     <-chan netNS // being made by a thread
+	at        int          // step that the parent is at
+	sock      int          // the parent's end; -1 before
 	lock      *stateLock
 	fds       []int // received from the child, not yet used
 	pidFile   bool  // the pid file has been written

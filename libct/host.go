@@ -9,6 +9,7 @@ import (
 
 	"stave/libct/cgroup"
 	"stave/libct/nofile"
+	"stave/libct/seccomp"
 	"stave/specs"
 )
 
@@ -26,6 +27,7 @@ type Host struct {
 	Sources         map[string]uint32 // st_mode of every bind source
 	Sealed          bool              // our own binary cannot be written through /proc/PID/exe
 	NoExecMemfd     bool              // vm.memfd_noexec forbids to execute files in memory
+	SeccompFlags    uint              // of seccomp(2), that this kernel knows
 	ProcSources     map[string]bool   // bind sources for /proc that are a procfs
 	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination
 	KCore           bool              // /proc/kcore exists
@@ -43,6 +45,9 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 	var err error
 	if h.Cgroups, err = cgroup.Detect(); err != nil {
 		return nil, err
+	}
+	if spec.Linux != nil && spec.Linux.Seccomp != nil {
+		h.SeccompFlags = seccomp.KernelFlags()
 	}
 	h.Caps = boundingCaps()
 	h.Sealed, h.NoExecMemfd = Sealed(), noExecMemfd()

@@ -55,6 +55,19 @@ func threadNetNS(l *rspec.Linux) bool {
 	return fresh
 }
 
+// startNetNamespace is the first step of all: the thread has the longest way.
+func (b *builder) startNetNamespace() {
+	if !threadNetNS(b.spec.Linux) || b.host.UserNS {
+		return
+	}
+	_, field := b.namespace(rspec.NetworkNamespace)
+	b.call("begin network namespace", field, "made by a thread of its own meanwhile, because it takes longest; unshare(2)",
+		[]string{"in a thread: unshare(CLONE_NEWNET), openat /proc/thread-self/ns/net"}, func(c *Create) error {
+			c.netNS = makeNetNS()
+			return nil
+		})
+}
+
 // netNamespace takes CLONE_NEWNET out of the flags of the clone where a thread
 // makes the namespace, and lets the child join it.
 func (b *builder) netNamespace(joins []joined, fresh uint64) ([]joined, uint64) {
@@ -63,15 +76,13 @@ func (b *builder) netNamespace(joins []joined, fresh uint64) ([]joined, uint64) 
 	}
 	_, field := b.namespace(rspec.NetworkNamespace)
 	fd := b.name(b.newReg(), "net")
-	made := b.req.netNS
-	b.call("network namespace", field, "made by a thread of its own meanwhile, because it takes longest; unshare(2)",
-		[]string{"in a thread: unshare(CLONE_NEWNET), openat /proc/thread-self/ns/net"}, func(c *Create) error {
-			n := <-made
-			if n.errno != 0 {
-				return &specs.Error{Syscall: "unshare", Errno: n.errno}
-			}
-			c.m.regs[fd] = uint64(n.fd)
-			return nil
-		})
+	b.call("network namespace", field, "the child joins what the thread has made; setns(2)", []string{"wait for the thread"}, func(c *Create) error {
+		n := <-c.netNS
+		if n.errno != 0 {
+			return &specs.Error{Syscall: "unshare", Errno: n.errno}
+		}
+		c.m.regs[fd] = uint64(n.fd)
+		return nil
+	})
 	return append(joins, joined{unix.CLONE_NEWNET, "network", field, fd}), fresh &^ unix.CLONE_NEWNET
 }

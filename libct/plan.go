@@ -115,6 +115,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	if b.linux().MountLabel != "" && !host.SELinux {
 		b.warn("/linux/mountLabel: SELinux is not enabled on this host, and without it a label protects nothing; ignored")
 	}
+	b.startNetNamespace()
 	b.stateDirectory()
 	b.cgroups()
 	b.compileFilter()

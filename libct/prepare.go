@@ -23,9 +23,6 @@ func Prepare(req *Request) (*specs.Config, *Plan, error) {
 	if err := checkRoot(absolute(cfg.Bundle, cfg.Spec.Root.Path)); err != nil {
 		return nil, nil, err
 	}
-	if req.Verb != "explain" && threadNetNS(cfg.Spec.Linux) {
-		req.netNS = makeNetNS()
-	}
 	host, err := Survey(cfg.Spec, cfg.Bundle)
 	if err != nil {
 		return nil, nil, err

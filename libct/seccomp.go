@@ -31,7 +31,7 @@ func (b *builder) compileFilter() {
 	if s == nil {
 		return
 	}
-	f, err := seccomp.Compile(s, seccomp.Host{Arch: runtime.GOARCH})
+	f, err := seccomp.Compile(s, seccomp.Host{Arch: runtime.GOARCH, Flags: b.host.SeccompFlags})
 	if err != nil {
 		if b.err == nil {
 			b.err = err

@@ -41,6 +41,10 @@ type Trace struct {
 
 const header = "stave-trace 1"
 
+// maxTime is some twelve days: more than any step, and little enough to be
+// drawn without an overflow.
+const maxTime = 1 << 50
+
 // Append writes the trace file of an execution.
 func Append(b []byte, c *libct.Create) []byte {
 	b = append(b, header+"\t"+c.Req.Verb+"\t"+c.Req.ID+"\t"+strconv.Itoa(len(c.Plan.Steps))+"\n"...)
@@ -76,7 +80,7 @@ func Parse(text string) (*Trace, error) {
 		s.N, e1 = strconv.Atoi(f[0])
 		s.Begin, e2 = strconv.ParseInt(f[2], 10, 64)
 		s.End, e3 = strconv.ParseInt(f[3], 10, 64)
-		if e1 != nil || e2 != nil || e3 != nil || s.End < s.Begin || s.Actor != "parent" && s.Actor != "child" {
+		if e1 != nil || e2 != nil || e3 != nil || s.Begin < 0 || s.End < s.Begin || s.End > maxTime || s.Actor != "parent" && s.Actor != "child" {
 			return nil, bad
 		}
 		t.Spans = append(t.Spans, s)
@@ -172,5 +176,12 @@ func SVG(b []byte, t *Trace) []byte {
 }
 
 func escape(s string) string {
+	// XML 1.0 has no way to write other control characters.
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0xfffe || r == 0xffff {
+			return '?'
+		}
+		return r
+	}, s)
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
 }

@@ -80,6 +80,22 @@ var untold = map[string]string{
 
 var word = regexp.MustCompile(`[^\s(,;]+`)
 
+const inThread = "in a thread: "
+
+// byThread says that a call is work which a step gives to a thread: it may
+// come at any time after that step.
+func (w *walk) byThread(c call) bool {
+	for i := range w.plan.Steps {
+		for _, line := range w.plan.Steps[i].Does {
+			if text, ok := strings.CutPrefix(line, inThread); ok && strings.Contains(text, c.name) &&
+				(c.name == "unshare" || strings.Contains(strings.Join(c.args, " "), "/proc/thread-self/ns/net")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // items flattens the parent's side of the plan.
 func items(p *libct.Plan) (all []item) {
 	for i := range p.Steps {
@@ -93,6 +109,9 @@ func items(p *libct.Plan) (all []item) {
 				it.may[f] = true
 			}
 			for _, line := range s.Does {
+				if strings.HasPrefix(line, inThread) {
+					continue
+				}
 				if strings.Contains(line, "copy the tree") {
 					it.may = map[string]bool{"create": true, "mkdir": true, "symlink": true, "chown": true, "chmod": true}
 				}
@@ -139,6 +158,9 @@ func (w *walk) parent(calls []call, all []item, more bool) error {
 	at := 0
 	skipTo := -1
 	for _, c := range calls {
+		if w.byThread(c) {
+			continue
+		}
 		f := change(c)
 		if at == len(all) {
 			if more {
