@@ -207,4 +207,3 @@ func TestDeep(t *testing.T) {
 		return // one hierarchy is like another
 	}
 }
-
