@@ -109,7 +109,7 @@ func flagText(nr uint16, i int, v uint64) string {
 			flagName{unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT"}, flagName{unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"})
 	case unix.SYS_IOCTL:
 		return value(v, flagName{unix.TIOCSPTLCK, "TIOCSPTLCK"}, flagName{unix.TIOCGPTPEER, "TIOCGPTPEER"},
-			flagName{unix.TIOCSCTTY, "TIOCSCTTY"}, flagName{unix.TIOCSWINSZ, "TIOCSWINSZ"})
+			flagName{unix.TIOCSCTTY, "TIOCSCTTY"}, flagName{unix.TIOCSWINSZ, "TIOCSWINSZ"}, flagName{unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"})
 	case unix.SYS_PRLIMIT64:
 		if v < uint64(len(rlimitNames)) {
 			return rlimitNames[v]

@@ -135,6 +135,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	}
 	b.mapIDs()
 	b.timeOffsets()
+	b.loopback()
 	b.session()
 	b.rootfs()
 	b.mounts()

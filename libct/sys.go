@@ -61,6 +61,7 @@ var syscalls = [...]syscallInfo{
 	{unix.SYS_SETRESGID, "setresgid", "ddd"},
 	{unix.SYS_SETRESUID, "setresuid", "ddd"},
 	{unix.SYS_SETSID, "setsid", ""},
+	{unix.SYS_SOCKET, "socket", "ddd"},
 	{unix.SYS_SYMLINKAT, "symlinkat", "sfs"},
 	{unix.SYS_UMASK, "umask", "o"},
 	{unix.SYS_UMOUNT2, "umount2", "sx"},
