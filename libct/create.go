@@ -442,6 +442,7 @@ func (c *Create) rollback() {
 	}
 	if c.lock != nil && !c.borrowed {
 		if c.Rec != nil {
+			unmountHost(c.Rec)
 			removeCgroups(c.Rec)
 		}
 		c.lock.remove()
