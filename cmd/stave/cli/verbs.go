@@ -159,7 +159,8 @@ Flags stand before ID. Everything after ID belongs to COMMAND.`,
 		MinArgs: 1, MaxArgs: -1, StopAtFirstArg: true, Args: []Complete{CompleteID, CompleteCommand},
 		ExitStatus: []Status{
 			{"0–255", "The status of the process; 128+n if signal n ended it."},
-			{"255", "Also: the process could not be started; the last line says why."},
+			{"126, 127", "Also: the program cannot be executed, or was not found."},
+			{"255", "Also: the process could not be started for another reason; the last line says which."},
 			{"1", "Also: the command line is wrong."},
 		},
 		Examples: []Example{
