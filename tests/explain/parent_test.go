@@ -15,6 +15,7 @@ type item struct {
 	op    *libct.Op
 	names map[string]int // changes that must be made, how often
 	may   map[string]bool
+	aside string // what a thread of its own does meanwhile, in the words of Does
 }
 
 // family gives calls that change the system one name, whether they come with
@@ -109,6 +110,10 @@ func items(p *libct.Plan) (all []item) {
 				it.may[f] = true
 			}
 			for _, line := range s.Does {
+				if words, ok := strings.CutPrefix(line, "in a thread: "); ok {
+					it.aside = words
+					continue
+				}
 				if strings.HasPrefix(line, inThread) {
 					continue
 				}
@@ -155,6 +160,10 @@ func (it *item) admits(f string) bool {
 // parent walks the parent's steps along the calls of its threads. If more is
 // set, it goes on to do other work when the plan is over.
 func (w *walk) parent(calls []call, all []item, more bool) error {
+	calls, err := beside(calls, all)
+	if err != nil {
+		return err
+	}
 	at := 0
 	skipTo := -1
 	for _, c := range calls {
@@ -223,6 +232,66 @@ func (w *walk) parent(calls []call, all []item, more bool) error {
 	}
 	return nil
 }
+
+// beside takes out of calls those of the thread that works while the others go
+// on, and wants them to be what its step tells of, in that order.
+func beside(calls []call, all []item) (rest []call, err error) {
+	var words []string
+	for i := range all {
+		if all[i].aside != "" {
+			words = append(words, all[i].aside)
+		}
+	}
+	if words == nil {
+		return calls, nil
+	}
+	told := strings.Split(strings.Join(words, ", "), ", ")
+	thread := 0
+	for _, c := range calls {
+		// The first of its calls binds the thread to its work; before, it
+		// belonged to everybody.
+		if thread == 0 && len(told) > 0 && c.errno == "" && strings.HasPrefix(told[0], c.name+"(") {
+			thread = c.pid
+		}
+		if c.pid != thread {
+			rest = append(rest, c)
+			continue
+		}
+		if len(told) > 0 && as(told[0], c) {
+			told = told[1:]
+		} else if f := change(c); f != "" || !runtimeCalls.MatchString(c.name) && c.name != "getdents64" {
+			return nil, fmt.Errorf("the thread: strace saw %s, and told was %q", c, told)
+		}
+	}
+	if len(told) > 0 {
+		return nil, fmt.Errorf("the thread: strace saw nothing of %q", told)
+	}
+	return rest, nil
+}
+
+// as says whether a call is what the words tell: unshare(CLONE_NEWNET), or
+// openat PATH.
+func as(words string, c call) bool {
+	name, rest, _ := strings.Cut(strings.TrimSuffix(words, ")"), "(")
+	if path, ok := strings.CutPrefix(words, "openat "); ok {
+		got := ""
+		if c.name == "openat" && len(c.args) > 1 {
+			got, _ = text(c.args[1])
+		}
+		return got == path
+	}
+	if name != c.name || len(c.args) != 1 || c.errno != "" {
+		return false
+	}
+	want, ok := cloneNames[rest]
+	got, err := number(c.args[0])
+	return ok && err == nil && got == want
+}
+
+// cloneNames are the flags that Does spells.
+var cloneNames = map[string]uint64{"CLONE_PIDFD": 0x1000, "CLONE_INTO_CGROUP": 0x200000000, "CLONE_NEWNS": 0x20000, "CLONE_NEWCGROUP": 0x2000000,
+	"CLONE_NEWUTS": 0x4000000, "CLONE_NEWIPC": 0x8000000, "CLONE_NEWUSER": 0x10000000, "CLONE_NEWPID": 0x20000000, "CLONE_NEWNET": 0x40000000,
+	"CLONE_NEWTIME": 0x80}
 
 // pseudo passes over operations that make no system call.
 func (w *walk) pseudo(all []item, at int) int {
