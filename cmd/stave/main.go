@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -31,9 +30,6 @@ type app struct {
 }
 
 func main() {
-	// A command lives for milliseconds and allocates less than the first
-	// collection would wait for; exec of a hook may be the exception.
-	debug.SetGCPercent(-1)
 	os.Exit(run(os.Args[1:]))
 }
 

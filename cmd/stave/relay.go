@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,7 +47,9 @@ func (r *relay) attend(c *libct.Create) int {
 			unix.PidfdSendSignal(c.Pidfd, s.(syscall.Signal), nil, 0)
 		}
 	}()
-	go r.takeRest()
+	// Most of what ends at once needs none of them.
+	rest := time.AfterFunc(5*time.Millisecond, r.takeRest)
+	defer rest.Stop()
 	var status unix.WaitStatus
 	for {
 		_, err := unix.Wait4(c.Pid, &status, 0, nil)
