@@ -80,6 +80,9 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		b.step(Parent, "open cgroup", "", "clone3(2) makes the process in it; cgroups(7)")
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(v2), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.cgroupFD)
 	}
+	if b.cgroupFD != 0 {
+		does = strings.Replace(does, "CLONE_PIDFD", "CLONE_PIDFD|CLONE_INTO_CGROUP", 1)
+	}
 	b.call("clone", "", why, []string{does}, (*Create).clone)
 	if !b.staged {
 		b.announce()

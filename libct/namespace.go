@@ -89,8 +89,12 @@ func (b *builder) cloneChild() {
 	if b.staged {
 		why = "a plain fork first: only a process of its own can enter existing pid and user namespaces; setns(2)"
 	}
+	told := b.clone.flags
+	if b.cgroupFD != 0 {
+		told |= unix.CLONE_INTO_CGROUP
+	}
 	b.call("clone", "/linux/namespaces", why,
-		[]string{"clone3({flags=" + cloneFlagNames(b.clone.flags) + ", exit_signal=SIGCHLD})"}, (*Create).clone)
+		[]string{"clone3({flags=" + cloneFlagNames(told) + ", exit_signal=SIGCHLD})"}, (*Create).clone)
 }
 
 // closeParents gives up the child's copies of what only the parent may hold:

@@ -3,6 +3,7 @@ package libct
 import (
 	"path"
 	"strconv"
+	"strings"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -115,10 +116,10 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	if b.linux().MountLabel != "" && !host.SELinux {
 		b.warn("/linux/mountLabel: SELinux is not enabled on this host, and without it a label protects nothing; ignored")
 	}
+	b.compileFilter()
 	b.startNetNamespace()
 	b.stateDirectory()
 	b.cgroups()
-	b.compileFilter()
 	b.channel()
 	b.prepareStub()
 	b.bindSources()
@@ -236,6 +237,9 @@ func (p *Plan) childOps() (ops []Op, step []int) {
 
 // step begins a step; the operations that follow belong to it.
 func (b *builder) step(actor Actor, name, field, why string) *Step {
+	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		name = strconv.Quote(name) // a path of the configuration; names are lines of many files
+	}
 	b.Steps = append(b.Steps, Step{Name: name, Field: field, Why: why, Actor: actor})
 	return &b.Steps[len(b.Steps)-1]
 }

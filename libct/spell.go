@@ -30,7 +30,11 @@ func (p *Plan) Spell(o *Op) string {
 	var b strings.Builder
 	b.WriteString(s.name)
 	b.WriteByte('(')
-	for i := 0; i < len(s.args); i++ {
+	count := len(s.args)
+	if o.NR == unix.SYS_OPENAT && o.A[2]&unix.O_CREAT == 0 {
+		count-- // no mode without O_CREAT
+	}
+	for i := 0; i < count; i++ {
 		if i > 0 {
 			b.WriteString(", ")
 		}
@@ -87,8 +91,10 @@ func (p *Plan) argument(o *Op, s *syscallInfo, i int) string {
 		return p.structure(o, i)
 	case o.Kind[i] == argData:
 		return "&buffer"
-	case kind == 'p' || kind == 's' || kind == 'b':
+	case (kind == 'p' || kind == 's' || kind == 'b') && v == 0:
 		return "NULL"
+	case kind == 'p' && o.NR == unix.SYS_IOCTL && o.A[1] == unix.TIOCGPTPEER:
+		return bits(openFlags, v)
 	case kind == 'o':
 		return "0" + strconv.FormatUint(v, 8)
 	case kind == 'D':

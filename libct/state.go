@@ -282,8 +282,12 @@ func startTime(pid int) uint64 {
 func (b *builder) stateDirectory() {
 	b.call("state directory", "", "first of all lasting things, so that delete finds the others from it",
 		[]string{"mkdir ROOT/ID 0700", "flock LOCK_EX"}, (*Create).makeStateDir)
+	does := []string{"openat, write, renameat state.json"}
+	if b.filterFile != nil {
+		does = []string{"openat, write, renameat seccomp.bpf, for exec", does[0]}
+	}
 	b.call("record intent", "", "on disk before any kernel object: after a crash here delete --force knows what to look for",
-		[]string{"openat, write, renameat state.json"}, (*Create).recordIntent)
+		does, (*Create).recordIntent)
 }
 
 func (c *Create) makeStateDir() (err error) {

@@ -75,9 +75,7 @@ var runtimeCalls = regexp.MustCompile(`^(futex|nanosleep|clock_nanosleep|madvise
 
 // untold are changes that steps make and do not tell of: defects of Does, to
 // be removed from here when they are mended.
-var untold = map[string]string{
-	"record intent": "rename", // of seccomp.bpf, where there is a filter
-}
+var untold = map[string]string{}
 
 var word = regexp.MustCompile(`[^\s(,;]+`)
 
