@@ -75,6 +75,7 @@ type builder struct {
 
 	root   Reg // the rootfs, O_PATH
 	pts    Reg // the container's devpts, while it is being built
+	memory Reg // tasks of the memory cgroup (v1), to be entered late
 	proc   Reg // a procfs of our own that no path leads to
 	null   Reg // the host's /dev/null, O_PATH
 	labels []fixup

@@ -15,6 +15,7 @@ import (
 
 func (b *builder) process(p *rspec.Process, field string) {
 	if p == nil {
+		b.enterMemory()
 		return
 	}
 	b.keyring()
@@ -23,6 +24,7 @@ func (b *builder) process(p *rspec.Process, field string) {
 	b.personality()
 	b.workDirectory(p, field)
 	b.findProgram(p, field)
+	b.enterMemory()
 	b.descriptors() // before the filter, which may be older than close_range(2)
 	if !p.NoNewPrivileges {
 		b.seccomp(field) // privileged: while CAP_SYS_ADMIN is still there

@@ -149,9 +149,36 @@ func (b *builder) enterCgroups() {
 	}
 	b.step(Child, "enter cgroups", "/linux/cgroupsPath",
 		"by itself and through tasks: a single thread that moves itself needs no lock over all of the host's forks; cgroups(7)")
+	// What we are made of, the copied pages of the runtime, need not count
+	// as the container's memory: that cgroup is entered last, by a
+	// descriptor. A new cgroup namespace must find us in it, though.
+	late := ""
+	if !b.isNew(rspec.CgroupNamespace) {
+		for _, d := range b.req.CgroupDirs {
+			if !d.H.V2 && len(d.Controllers) == 1 && d.Controllers[0] == "memory" {
+				late = d.Path + "/tasks"
+			}
+		}
+	}
 	for _, f := range files {
+		if f == late {
+			b.memory = b.name(b.newReg(), "memory")
+			b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(f), n(unix.O_WRONLY|unix.O_CLOEXEC)).to(b.memory)
+			continue
+		}
 		b.writeFile(n(unix.AT_FDCWD), f, "0")
 	}
+}
+
+// enterMemory enters the memory cgroup, when almost nothing of the runtime is
+// left to be counted.
+func (b *builder) enterMemory() {
+	if b.memory == 0 {
+		return
+	}
+	b.step(Child, "enter memory cgroup", "/linux/cgroupsPath", "late, so that the container pays for its program and not for what made it; cgroups(7)")
+	b.op(unix.SYS_WRITE, b.memory.arg(), b.str("0"), n(1)).want(1)
+	b.close(b.memory)
 }
 
 // cgroupMount shows the container its cgroups. On v1 that is a tmpfs with a
