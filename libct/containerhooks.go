@@ -36,7 +36,7 @@ func (c *Container) spawnHook(h *rspec.Hook, stdio [3]int) (int, error) {
 		p.Args = []string{h.Path}
 	}
 	req := &Request{Verb: "start", ID: c.ID, Root: c.Root, Bundle: c.Rec.Bundle, NoNewKeyring: true, stdio: &stdio, execPath: h.Path}
-	run, err := c.Exec(&p, "", req)
+	run, err := c.Exec(&p, nil, req)
 	if err != nil {
 		return 0, err
 	}

@@ -231,7 +231,9 @@ func packFilter(prog []byte, flags uint32, notify bool) []byte {
 
 // Exec runs a process in the container; it returns the plan in execution,
 // with the pid of the new process, once its program has started.
-func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, error) {
+//
+// sub gives paths below the container's cgroups by controller, "" being all.
+func (c *Container) Exec(p *rspec.Process, sub map[string]string, req *Request) (*Create, error) {
 	if c.pidfd < 0 {
 		return nil, &specs.Error{Verb: "exec", ID: c.ID, Kind: specs.ErrNotRunning, Problem: "cannot exec in a stopped container"}
 	}
@@ -248,10 +250,8 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 		return nil, err
 	}
 	req.CgroupDirs = c.cgroupDirs()
-	if sub != "" {
-		if req.CgroupDirs, err = cgroup.Sub(req.CgroupDirs, sub); err != nil {
-			return nil, err
-		}
+	if err := subCgroups(req.CgroupDirs, sub); err != nil {
+		return nil, err
 	}
 	plan, err := CompileExec(c.Rec, p, filter, host, req)
 	if err != nil {
@@ -275,6 +275,35 @@ func (c *Container) Exec(p *rspec.Process, sub string, req *Request) (*Create, e
 	defer unix.Close(dup)
 	run.m.regs[plan.initPidfd] = uint64(dup)
 	return run, run.Execute()
+}
+
+// subCgroups moves dirs to the places below them that sub names.
+func subCgroups(dirs []cgroup.Dir, sub map[string]string) error {
+	used := make(map[string]bool, len(sub))
+	for i := range dirs {
+		path, ok := sub[""]
+		used[""] = true
+		for _, c := range dirs[i].Controllers {
+			c = strings.TrimPrefix(c, "name=")
+			if p, named := sub[c]; named && c != "" {
+				path, ok, used[c] = p, true, true
+			}
+		}
+		if !ok {
+			continue
+		}
+		below, err := cgroup.Sub(dirs[i:i+1], path)
+		if err != nil {
+			return err
+		}
+		dirs[i] = below[0]
+	}
+	for c := range sub {
+		if !used[c] {
+			return &specs.Error{Problem: "--cgroup " + c + ": the container has no such controller", Kind: specs.ErrInvalid}
+		}
+	}
+	return nil
 }
 
 // home looks up the user's home directory in the container as it is now.

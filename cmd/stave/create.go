@@ -59,9 +59,11 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.debug("compiled " + req.Bundle + "/config.json into " + strconv.Itoa(len(plan.Steps)) + " steps")
 	if err := c.Execute(); err != nil {
 		return nil, err
 	}
+	a.debug("the process of " + id + " has pid " + strconv.Itoa(c.Pid))
 	return c, nil
 }
 

@@ -62,6 +62,7 @@ func (a *app) exec() (int, error) {
 	if err != nil {
 		return execStatus(err, failed), err
 	}
+	a.debug("exec in " + id + " has pid " + strconv.Itoa(run.Pid))
 	if err := a.saveTrace(run); err != nil {
 		return failed, err
 	}
@@ -176,17 +177,25 @@ func parseID(s string) (uint32, bool) {
 	return uint32(v), err == nil && v != 1<<32-1
 }
 
-// subCgroup reads --cgroup: one path below the container's cgroups, in all
-// hierarchies.
-func subCgroup(list []string) (string, error) {
-	switch {
-	case len(list) == 0:
-		return "", nil
-	case len(list) > 1:
-		return "", &specs.Error{Problem: "--cgroup more than once: a place for each controller is not supported", Hint: "give one path for all", Kind: specs.ErrUnsupported}
+// subCgroup reads --cgroup: a path below the container's cgroups, in all
+// hierarchies or, with CONTROLLER[,CONTROLLER]: before it, in those of the
+// controllers.
+func subCgroup(list []string) (map[string]string, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
-	if before, _, ok := strings.Cut(list[0], ":"); ok && before != "" {
-		return "", &specs.Error{Problem: "--cgroup " + list[0] + ": a place for some controllers only is not supported", Hint: "give one path for all", Kind: specs.ErrUnsupported}
+	out := make(map[string]string, len(list))
+	for _, arg := range list {
+		names, path, ok := strings.Cut(arg, ":")
+		if !ok {
+			names, path = "", arg
+		}
+		for _, name := range strings.Split(names, ",") {
+			if _, twice := out[name]; twice {
+				return nil, &specs.Error{Problem: "--cgroup " + arg + ": a second path for the same controller", Kind: specs.ErrInvalid}
+			}
+			out[name] = path
+		}
 	}
-	return strings.TrimPrefix(list[0], ":"), nil
+	return out, nil
 }

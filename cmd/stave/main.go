@@ -61,10 +61,9 @@ func (a *app) dispatch() int {
 	if verb.Unsupported != "" {
 		return a.fail(&specs.Error{Verb: verb.Name, Problem: verb.Unsupported, Kind: specs.ErrUnsupported})
 	}
-	if a.inv.Global.Bool("systemd-cgroup") {
-		switch verb.Name {
-		case "create", "run":
-			return a.fail(&specs.Error{Verb: verb.Name, Field: "/linux/cgroupsPath", Problem: "--systemd-cgroup: the systemd driver is not built in yet", Hint: "use cgroupfs", Kind: specs.ErrUnsupported})
+	if verb.Name == "create" || verb.Name == "run" {
+		if err := a.notYet(); err != nil {
+			return a.fail(err)
 		}
 	}
 	var f func(*app) (int, error)
@@ -118,6 +117,29 @@ func (a *app) dispatch() int {
 		return code
 	}
 	return status
+}
+
+// notYet refuses what create and run cannot do yet, before it fails half-way.
+func (a *app) notYet() error {
+	e := &specs.Error{Verb: a.inv.Command.Name, Kind: specs.ErrUnsupported}
+	switch mode := a.inv.Global.String("rootless"); {
+	case mode != "auto" && mode != "true" && mode != "false" && mode != "":
+		e.Kind, e.Problem, e.Hint = specs.ErrInvalid, "invalid --rootless: "+mode, "true, false or auto"
+	case a.inv.Global.Bool("systemd-cgroup"):
+		e.Field, e.Problem, e.Hint = "/linux/cgroupsPath", "--systemd-cgroup: the systemd driver is not built in yet", "use cgroupfs"
+	case mode == "true" || unix.Geteuid() != 0:
+		e.Field, e.Problem, e.Hint = "/linux/uidMappings", "containers without root's rights are not built in yet", "run as root"
+	default:
+		return nil
+	}
+	return e
+}
+
+// debug writes what only matters when something is wrong with stave itself.
+func (a *app) debug(text string) {
+	if a.inv.Global.Bool("debug") {
+		a.message("debug", errors.New(text))
+	}
 }
 
 // fail logs an error, to the log and to standard error, and gives the status.

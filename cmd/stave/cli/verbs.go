@@ -377,7 +377,6 @@ var (
 	Environment = []Status{
 		{"XDG_RUNTIME_DIR", "Where state is kept without root's rights, if --root is not given."},
 		{"LISTEN_FDS", "Number of sockets that systemd passed on; create and run hand them to the container."},
-		{"NOTIFY_SOCKET", "Where the container's process reports to systemd that it is ready; start and run set up the way."},
 	}
 	ExitStatus = []Status{
 		{"0", "Done."},
