@@ -79,6 +79,8 @@ type builder struct {
 	proc   Reg // a procfs of our own that no path leads to
 	null   Reg // the host's /dev/null, O_PATH
 	labels []fixup
+	arena  []Op  // where steps get room for their operations
+	ref    opRef // the last operation
 	made   label
 	how    map[[2]uint64]arg
 
@@ -107,7 +109,7 @@ type fixup struct {
 // Compile makes the plan that creates (or runs) the container.
 func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b := &builder{
-		Plan: &Plan{program: program{strs: make(map[string]uint64, 64), data: make([]byte, 0, 16<<10)}},
+		Plan: &Plan{program: program{strs: make(map[string]uint64, 256), data: make([]byte, 0, 16<<10)}},
 		spec: spec, host: host, req: req, how: make(map[[2]uint64]arg, 4),
 	}
 	b.Steps = make([]Step, 0, 64)
@@ -238,6 +240,7 @@ func (p *Plan) childOps() (ops []Op, step []int) {
 
 // step begins a step; the operations that follow belong to it.
 func (b *builder) step(actor Actor, name, field, why string) *Step {
+	b.labels = b.labels[:0] // jumps stay within their step
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		name = strconv.Quote(name) // a path of the configuration; names are lines of many files
 	}
@@ -254,9 +257,27 @@ func (b *builder) call(name, field, why string, does []string, f func(c *Create)
 // op adds a system call to the current step.
 func (b *builder) op(nr uint16, args ...arg) *opRef {
 	s := &b.Steps[len(b.Steps)-1]
+	if len(s.Ops) == cap(s.Ops) {
+		s.Ops = b.room(s.Ops)
+	}
 	s.Ops = append(s.Ops, Op{NR: nr})
 	s.Ops[len(s.Ops)-1].set(args...)
-	return &opRef{b, len(b.Steps) - 1, len(s.Ops) - 1}
+	b.ref = opRef{b, len(b.Steps) - 1, len(s.Ops) - 1}
+	return &b.ref
+}
+
+// room makes place for more operations of the current step out of one block
+// for all: fresh memory is what compiling costs most.
+func (b *builder) room(ops []Op) []Op {
+	need := 2*len(ops) + 8
+	if cap(b.arena)-len(b.arena) < need {
+		b.arena = make([]Op, 0, max(512, need))
+	}
+	at := len(b.arena)
+	b.arena = b.arena[:at+need]
+	out := b.arena[at : at+len(ops) : at+need]
+	copy(out, ops)
+	return out
 }
 
 // set fills in the arguments.
