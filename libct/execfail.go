@@ -41,7 +41,13 @@ func explainExec(e *specs.Error, rootfs, bundle string, mounts []rspec.Mount, p 
 		if base == "" {
 			fd, err = openBelow(root, candidate)
 		} else if base != "?" {
-			fd, err = unix.Open(base+"/"+rest, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+			// A volume is as little to be trusted as the rootfs: what the
+			// error says of the file must not be said of one of the host's.
+			var dir int
+			if dir, err = unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+				fd, err = openBelow(dir, rest)
+				unix.Close(dir)
+			}
 		}
 		if noexec && e.Errno == unix.EACCES {
 			e.Path, e.Problem = candidate, "permission denied: it lies on a mount with the option noexec"
