@@ -1,6 +1,7 @@
 package libct
 
 import (
+	"strings"
 	"time"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -45,8 +46,9 @@ func open(l *stateLock) (*Container, error) {
 		return nil, err
 	}
 	c := &Container{Root: l.root, ID: l.id, Rec: rec, lock: l, pidfd: -1}
-	if rec.PID > 0 {
-		c.pidfd = openProcess(rec)
+	if c.pidfd, err = openProcess(rec); err != nil {
+		l.close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -62,17 +64,46 @@ func (c *Container) Close() {
 // openProcess gives a handle of the recorded process, or -1 if that is no
 // more: of another boot, or its pid is somebody else's by now. The pidfd is
 // opened first and the start time compared then, so the process that is
-// compared is the one that is held (faults: pid reuse).
-func openProcess(rec *specs.Record) int {
+// compared is the one that is held (faults: pid reuse). Not to be able to
+// look is an error: to say "stopped" would let delete forget a process that
+// runs.
+func openProcess(rec *specs.Record) (int, error) {
+	if rec.PID <= 0 {
+		return -1, nil
+	}
 	fd, err := unix.PidfdOpen(rec.PID, 0)
+	if err == unix.ESRCH || err == unix.EINVAL {
+		return -1, nil
+	}
 	if err != nil {
-		return -1
+		return -1, &specs.Error{ID: rec.ID, Syscall: "pidfd_open", Errno: err.(unix.Errno)}
 	}
-	if t := startTime(rec.PID); t == 0 || t != rec.StartTime || bootID() != rec.BootID {
+	same, err := sameProcess(rec)
+	if !same || err != nil {
 		unix.Close(fd)
-		return -1
+		return -1, err
 	}
-	return fd
+	return fd, nil
+}
+
+// sameProcess compares the process that has the recorded number now.
+func sameProcess(rec *specs.Record) (bool, error) {
+	var text [2]string
+	for i, name := range [...]string{"/proc/" + itoa(int64(rec.PID)) + "/stat", bootIDFile} {
+		b, err := readSmall(name, 4096)
+		if scarce(err) {
+			return false, &specs.Error{ID: rec.ID, Syscall: "open", Path: name, Errno: err.(unix.Errno)}
+		}
+		text[i] = string(b)
+	}
+	t := statTime(text[0])
+	return t != 0 && t == rec.StartTime && strings.TrimSpace(text[1]) == rec.BootID, nil
+}
+
+// scarce tells that a file could not be read for lack of something that has
+// nothing to do with the file.
+func scarce(err error) bool {
+	return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOMEM
 }
 
 // Status is one of the specification's, or paused.
@@ -120,21 +151,29 @@ func (c *Container) State() *rspec.State {
 
 // cgroupDirs turns the record back into directories; none if their hierarchy
 // is gone.
-func (c *Container) cgroupDirs() []cgroup.Dir { return recordedDirs(c.Rec) }
+func (c *Container) cgroupDirs() []cgroup.Dir {
+	dirs, _ := recordedDirs(c.Rec)
+	return dirs
+}
 
-func recordedDirs(rec *specs.Record) []cgroup.Dir {
+// recordedDirs fails where the host could not be asked, which is not the same
+// as that there are none.
+func recordedDirs(rec *specs.Record) ([]cgroup.Dir, error) {
 	if len(rec.CgroupDirs) == 0 {
-		return nil
+		return nil, nil
 	}
 	layout, err := cgroup.Detect()
+	if e, ok := err.(*specs.Error); ok && e.Errno != 0 {
+		return nil, err
+	}
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	dirs, err := layout.DirsAt(rec.CgroupDirs)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return dirs
+	return dirs, nil
 }
 
 // CgroupDirs is for stats, pause and update.
@@ -205,7 +244,10 @@ func (c *Container) killAll() error {
 	if err := point("delete: kill init"); err != nil {
 		return err
 	}
-	dirs := c.cgroupDirs()
+	dirs, err := recordedDirs(c.Rec)
+	if err != nil {
+		return err
+	}
 	if c.pidfd >= 0 {
 		unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
 	}
@@ -291,6 +333,10 @@ func ForceDelete(root, id string) (warnings []error, err error) {
 		return nil, err
 	}
 	rec, err := l.record()
+	if e, ok := err.(*specs.Error); ok && e.Kind != specs.ErrCorrupt {
+		l.close()
+		return nil, err // there may be one, and a process with it
+	}
 	if err != nil {
 		// No record says where its cgroups are: those that carry its id in
 		// the default place are its own, and nobody else's.
@@ -304,10 +350,10 @@ func ForceDelete(root, id string) (warnings []error, err error) {
 		}
 	}
 	c := &Container{Root: root, ID: id, Rec: rec, lock: l, pidfd: -1}
-	if rec.PID > 0 {
-		c.pidfd = openProcess(rec)
-	}
 	defer c.Close()
+	if c.pidfd, err = openProcess(rec); err != nil {
+		return nil, err
+	}
 	if err := c.killAll(); err != nil {
 		return nil, err
 	}
@@ -371,14 +417,21 @@ func unmountHost(rec *specs.Record) {
 // removeCgroups removes the container's cgroups, and of those on the way to
 // them the ones that it made and that are empty now.
 func removeCgroups(rec *specs.Record) error {
-	dirs := recordedDirs(rec)
+	dirs, err := recordedDirs(rec)
+	if err != nil {
+		return err
+	}
+	return removeDirs(dirs, rec.CgroupOwned)
+}
+
+func removeDirs(dirs []cgroup.Dir, owned []string) error {
 	if len(dirs) == 0 {
 		return nil
 	}
 	if err := cgroup.Remove(dirs); err != nil {
 		return err
 	}
-	cgroup.RemoveEmpty(dirs, rec.CgroupOwned)
+	cgroup.RemoveEmpty(dirs, owned)
 	return nil
 }
 

@@ -57,6 +57,7 @@ type Create struct {
 	stepOf    []int // step of each of the child's operations
 	stubErrno syscall.Errno
 	netNS     <-chan netNS // being made by a thread
+	net       int          // made by it; 0: not yet, or not so
 	at        int          // step that the parent is at
 	sock      int          // the parent's end; -1 before
 	lock      *stateLock
@@ -273,6 +274,7 @@ func (c *Create) clone() error {
 		c.helper = pid
 	}
 	unix.Close(int(c.m.regs[c.Plan.childEnd]))
+	c.m.regs[c.Plan.childEnd] = 0
 	if c.Req.Meanwhile != nil {
 		c.Req.Meanwhile()
 	}
@@ -440,10 +442,11 @@ func (c *Create) rollback() {
 	if c.pidFile {
 		unix.Unlink(c.Req.PidFile)
 	}
+	c.release()
 	if c.lock != nil && !c.borrowed {
 		if c.Rec != nil {
 			unmountHost(c.Rec)
-			removeCgroups(c.Rec)
+			removeDirs(c.Req.CgroupDirs, c.Rec.CgroupOwned)
 		}
 		c.lock.remove()
 	}
@@ -452,6 +455,35 @@ func (c *Create) rollback() {
 		// destroyed and its poststop hooks run all the same.
 		s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateStopped, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
 		poststop(h.Poststop, s)
+	}
+}
+
+// release closes what the parent's operations have opened and left open: where
+// there are few descriptors (EMFILE), the way back needs some.
+func (c *Create) release() {
+	drop := func(r Reg) {
+		if fd := int(c.m.regs[r]); fd > 2 {
+			unix.Close(fd)
+			c.m.regs[r] = 0
+		}
+	}
+	drop(c.Plan.childEnd)
+	if c.netNS != nil {
+		c.net = (<-c.netNS).fd
+	}
+	if c.net > 2 {
+		unix.Close(c.net)
+	}
+	for i := range c.Plan.Steps {
+		if c.Plan.Steps[i].Actor != Parent {
+			continue
+		}
+		for _, o := range c.Plan.Steps[i].Ops {
+			switch o.NR {
+			case unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN_TREE, unix.SYS_MEMFD_CREATE:
+				drop(o.Dst) // 0 where nothing was opened: registers begin as that
+			}
+		}
 	}
 }
 

@@ -85,6 +85,9 @@ func (m *machine) run(ops []Op, child bool) (int, uintptr) {
 		if e == 0 && o.Dst != 0 {
 			m.regs[o.Dst] = uint64(r)
 		}
+		if !child && o.NR == unix.SYS_CLOSE && o.Kind[0] == argReg {
+			m.regs[o.A[0]] = 0 // so that release does not close it again
+		}
 		if e == 0 && o.Flags&opWant != 0 && r != uintptr(o.Want) {
 			return i, uintptr(syscall.EPIPE)
 		}

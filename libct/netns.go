@@ -78,6 +78,7 @@ func (b *builder) netNamespace(joins []joined, fresh uint64) ([]joined, uint64) 
 	fd := b.name(b.newReg(), "net")
 	b.call("network namespace", field, "the child joins what the thread has made; setns(2)", []string{"wait for the thread"}, func(c *Create) error {
 		n := <-c.netNS
+		c.netNS, c.net = nil, n.fd
 		if n.errno != 0 {
 			return &specs.Error{Syscall: "unshare", Errno: n.errno}
 		}

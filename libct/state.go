@@ -207,6 +207,9 @@ func (l *stateLock) record() (*specs.Record, error) {
 	if err == unix.ENOENT {
 		return nil, corrupt("there is no record")
 	}
+	if scarce(err) {
+		return nil, &specs.Error{ID: l.id, Syscall: "openat", Path: l.root + "/" + l.id + "/" + recordFile, Errno: err.(unix.Errno)}
+	}
 	if err != nil {
 		return nil, corrupt(err.Error())
 	}
@@ -246,9 +249,11 @@ func readNames(fd int) ([]string, error) {
 	}
 }
 
+const bootIDFile = "/proc/sys/kernel/random/boot_id"
+
 // bootID tells this boot from others: after a reboot every pid is a stranger's.
 func bootID() string {
-	b, _ := readSmall("/proc/sys/kernel/random/boot_id", 64)
+	b, _ := readSmall(bootIDFile, 64)
 	return strings.TrimSpace(string(b))
 }
 
@@ -259,7 +264,11 @@ func startTime(pid int) uint64 {
 	if err != nil {
 		return 0
 	}
-	s := string(b)
+	return statTime(string(b))
+}
+
+// statTime finds it in the text of that file.
+func statTime(s string) uint64 {
 	i := strings.LastIndexByte(s, ')') // the name before it may hold anything
 	if i < 0 || i+2 >= len(s) {
 		return 0

@@ -338,8 +338,8 @@ func TestMakeRoot(t *testing.T) {
 func TestOpenProcess(t *testing.T) {
 	pid := os.Getpid()
 	rec := &specs.Record{PID: pid, StartTime: startTime(pid), BootID: bootID()}
-	fd := openProcess(rec)
-	if fd < 0 {
+	fd, err := openProcess(rec)
+	if fd < 0 || err != nil {
 		t.Fatal("our own process is not there")
 	}
 	unix.Close(fd)
@@ -347,7 +347,7 @@ func TestOpenProcess(t *testing.T) {
 		"another start": {PID: pid, StartTime: rec.StartTime + 1, BootID: rec.BootID}, "another boot": {PID: pid, StartTime: rec.StartTime, BootID: "x"},
 		"no start": {PID: pid, BootID: rec.BootID}, "no process": {PID: 1 << 30, StartTime: 1, BootID: rec.BootID},
 	} {
-		if fd := openProcess(&r); fd != -1 {
+		if fd, err := openProcess(&r); fd != -1 || err != nil {
 			t.Errorf("%s: found", what)
 		}
 	}
