@@ -14,6 +14,8 @@ import (
 func (c *Create) hint(e *specs.Error, o *Op) string {
 	userNS := c.Plan.clone.flags&unix.CLONE_NEWUSER != 0 || c.Plan.staged
 	switch {
+	case (o.NR == unix.SYS_EXECVE || o.NR == unix.SYS_EXECVEAT) && e.Errno == unix.EAGAIN:
+		return "the user has more processes than RLIMIT_NPROC of /process/rlimits allows: it counts those of the whole host; execve(2)"
 	case o.NR == unix.SYS_EXECVE || o.NR == opFail:
 		return ""
 	case o.NR == unix.SYS_FSCONFIG && e.Errno == unix.EPERM && userNS && strings.HasSuffix(e.Step, "/proc"):
@@ -42,6 +44,8 @@ func (c *Create) hint(e *specs.Error, o *Op) string {
 		return "this kernel does not have that sysctl"
 	case strings.HasPrefix(e.Step, "sysctl ") && e.Errno == unix.EINVAL:
 		return "the kernel does not accept that value"
+	case o.NR == unix.SYS_CLONE3 && e.Errno == unix.EAGAIN && e.Actor == Child.String():
+		return "this takes one process more for a moment: raise /linux/resources/pids/limit"
 	case o.NR == unix.SYS_CLONE3 && e.Errno == unix.EAGAIN:
 		return "too many processes: pids.max of the cgroup, RLIMIT_NPROC or kernel.pid_max"
 	case o.NR == unix.SYS_PIVOT_ROOT && e.Errno == unix.EINVAL:
