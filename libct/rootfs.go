@@ -54,7 +54,7 @@ func (b *builder) rootfs() {
 	b.step(Child, "mount propagation", "/linux/rootfsPropagation",
 		"the namespace starts as a copy whose mounts still tell the host's of every change; mount_namespaces(7)")
 	b.setPropagation(n(unix.AT_FDCWD), b.str("/"), flag, rec, 0)
-	if flag == unix.MS_SHARED || flag == unix.MS_UNBINDABLE {
+	if !rec || flag == unix.MS_SHARED || flag == unix.MS_UNBINDABLE {
 		// The mount that the rootfs stands on must not be shared, or our
 		// own mount would appear on the host and pivot_root would refuse.
 		// It is the nearest ancestor that is a mount: EINVAL says it is not.
