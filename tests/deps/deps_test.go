@@ -30,6 +30,7 @@ var table = map[string][]string{
 	"stave/libct/stub":    {},
 	"stave/libct/explain": {"stave/libct", "stave/specs"},
 	"stave/libct/trace":   {"stave/libct", "stave/specs"},
+	"stave/monitor/logs":  {sys, "stave/specs"},
 	"stave/cmd/stave/cli": {"stave/specs"},
 	"stave/cmd/stave":     {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
