@@ -15,7 +15,7 @@ type cri struct {
 
 const (
 	criPrefix = stampLen + len(" stdout F ")
-	criStream = stampLen + len(" std") // o or e
+	criStream = stampLen + len(" std") // where the o or e of out and err is
 	criTag    = criPrefix - 2
 	criText   = 8192
 )

@@ -82,12 +82,12 @@ func (k *sink) recover(now int64) {
 	out := k.buf.mem[:0]
 	var none tail
 	for s, open := range k.open {
+		k.form.stamp(Stream(s), now)
+		k.stamped[s] = now
 		if open {
 			out = k.form.append(out, Stream(s), &none, nil, nil, true)
 		}
 	}
-	k.form.stamp(Stderr, now)
-	k.stamped[Stderr] = now
 	notice := len(out)
 	out = k.form.append(out, Stderr, &none, nil, k.lost.text(k.why), true)
 	k.buf.touch(len(out))
