@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -18,7 +19,10 @@ import (
 //
 //	kill         SIGKILL to whoever acts
 //	errno:NAME   the call fails with this errno
-//	pause        SIGSTOP to whoever acts: look around, then send SIGCONT
+//	pause        whoever acts stops until it gets SIGCONT: look around, then
+//	             send that. The parent stops as by SIGSTOP; the child, which a
+//	             pid namespace may shield from its own signals, sleeps in
+//	             rt_sigtimedwait(2)
 const faultsEnabled = true
 
 type fault struct {
@@ -119,6 +123,17 @@ func (f *fault) strike() uintptr {
 		// The first process of a pid namespace cannot kill itself.
 		syscall.RawSyscall(unix.SYS_KILL, pid, uintptr(unix.SIGKILL), 0)
 		exit(137)
+	}
+	if f.pause && f.inChild {
+		set, old := [1]uint64{1 << (unix.SIGCONT - 1)}, [1]uint64{}
+		syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+		for {
+			if _, _, e := syscall.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, 0, 8, 0, 0); e != syscall.EINTR {
+				break
+			}
+		}
+		syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+		return 0
 	}
 	if f.pause {
 		syscall.RawSyscall(unix.SYS_KILL, pid, uintptr(unix.SIGSTOP), 0)

@@ -7,7 +7,6 @@ package crash
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,28 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { kit.Main(m) }
-
-// faultBuild finds bin/stave-faults or builds it into the cache.
-func faultBuild(t *testing.T) string {
-	t.Helper()
-	kit.NeedRoot(t)
-	root := kit.ModuleRoot()
-	for _, path := range []string{os.Getenv("STAVE_FAULTS"), filepath.Join(root, "bin", "stave-faults")} {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path
-		}
-	}
-	if files, _ := filepath.Glob(filepath.Join(root, "cmd", "stave", "*.go")); len(files) == 0 {
-		kit.Lacks(t, "bin/stave-faults and the sources to build it (go build -tags faults ./cmd/stave)")
-	}
-	to := filepath.Join(root, "tests", ".cache", "stave-faults")
-	cmd := exec.Command("go", "build", "-tags", "faults", "-o", to, "./cmd/stave")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		kit.Lacks(t, "a fault build: %v: %.300s", err, out)
-	}
-	return to
-}
 
 // A step is one line of explain --steps.
 type step struct{ number, actor, name, field string }
@@ -131,7 +108,7 @@ func bundles(t *testing.T) map[string]*kit.Bundle {
 // For every step: die there, delete, nothing is left, the id is free.
 // For every step: ENOSPC there is an error that names the step.
 func TestEveryStep(t *testing.T) {
-	path := faultBuild(t)
+	path := kit.FaultBuild(t)
 	for name, b := range bundles(t) {
 		list := steps(t, kit.NewRuntime(t, path), b)
 		ran, hit := 0, 0

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -113,7 +114,8 @@ func run(root, bundle, id string) {
 	for fd := 3; fd < 32; fd++ {
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 	}
-	attr := &os.ProcAttr{Dir: bundle, Env: spec.Process.Env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	env := append(spec.Process.Env, "STAVE_FAULT="+os.Getenv("STAVE_FAULT"), "TOY_PAUSE="+os.Getenv("TOY_PAUSE"))
+	attr := &os.ProcAttr{Dir: bundle, Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS}}
 	p, err := os.StartProcess("/proc/self/exe", []string{"toy-init", bundle}, attr)
 	if err != nil {
@@ -158,6 +160,7 @@ func child(bundle string) error {
 		return err
 	}
 	mounts(root, spec)
+	devices(root, spec)
 	_ = os.WriteFile(filepath.Join(root, ".toy-config"), []byte("x"), 0o644) // CVE-2025-24965
 	_ = os.Remove(filepath.Join(root, "dev/ptmx"))                           // CVE-2026-41579
 	_ = os.Symlink("pts/ptmx", filepath.Join(root, "dev/ptmx"))
@@ -182,6 +185,7 @@ func child(bundle string) error {
 func mounts(root string, spec *specs.Spec) {
 	for _, m := range spec.Mounts {
 		to := filepath.Join(root, m.Destination)
+		checked(root, "mount "+m.Destination)
 		_ = os.MkdirAll(to, 0o755)
 		if m.Type == "bind" {
 			_ = unix.Mount(m.Source, to, "", unix.MS_BIND|unix.MS_REC, "")
@@ -190,6 +194,47 @@ func mounts(root string, spec *specs.Spec) {
 		} else {
 			_ = unix.Mount(m.Type, to, m.Type, 0, "")
 		}
+	}
+}
+
+// checked looks whether a path stays in the rootfs, and then it is used by name
+// all the same (CVE-2021-30465). The test that knows of it says where to wait
+// in between, as with stave, and for how long: until the file is gone.
+func checked(root, step string) {
+	name, _, ok := strings.Cut(os.Getenv("STAVE_FAULT"), ":")
+	if !ok || name != step {
+		return
+	}
+	_, dest, _ := strings.Cut(step, " ")
+	for path := dest; ; path = filepath.Dir(path) {
+		real, err := filepath.EvalSymlinks(filepath.Join(root, path))
+		if err == nil && !strings.HasPrefix(real+"/", root+"/") {
+			fail(errors.New(dest + " leads out of the rootfs"))
+		}
+		if err == nil {
+			break
+		}
+	}
+	file := os.Getenv("TOY_PAUSE")
+	_ = os.WriteFile(file, nil, 0o600)
+	for {
+		if _, err := os.Stat(file); err != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// devices makes nodes by name, after the same check.
+func devices(root string, spec *specs.Spec) {
+	if spec.Linux == nil {
+		return
+	}
+	for _, d := range spec.Linux.Devices {
+		checked(root, "device "+d.Path)
+		to := filepath.Join(root, d.Path)
+		_ = os.MkdirAll(filepath.Dir(to), 0o755)
+		_ = unix.Mknod(to, unix.S_IFCHR|0o666, int(unix.Mkdev(uint32(d.Major), uint32(d.Minor))))
 	}
 }
 
