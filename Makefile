@@ -19,13 +19,17 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 GOFILES  = $(shell git ls-files '*.go')
 
-.PHONY: all deps demo test pure blackbox validate bench soak lint cross install clean bin/stave bin/stave-faults
+.PHONY: all deps demo test pure blackbox validate bench soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
 
-all: bin/stave
+all: bin/stave bin/stave-monitor
 
 bin/stave:
 	@mkdir -p bin
 	$(BUILD) -o $@ ./cmd/stave
+
+bin/stave-monitor:
+	@mkdir -p bin
+	$(BUILD) -o $@ ./cmd/stave-monitor
 
 # The same with a switch that makes it fail or die at any step, for the tests.
 bin/stave-faults:
@@ -38,11 +42,11 @@ deps:
 demo: bin/stave
 	sh tests/demo.sh
 
-test: deps bin/stave bin/stave-faults
-	$(GO) run ./tests/tally ./cmd/... ./libct/... ./specs/... -- -p 1 ./tests/...
+test: deps bin/stave bin/stave-faults bin/stave-monitor
+	$(GO) run ./tests/tally ./cmd/... ./libct/... ./monitor/... ./specs/... -- -p 1 ./tests/...
 
 pure:
-	$(GO) run ./tests/tally ./cmd/... ./libct/... ./specs/...
+	$(GO) run ./tests/tally ./cmd/... ./libct/... ./monitor/... ./specs/...
 
 validate: deps bin/stave
 	$(GO) run ./tests/validate
@@ -63,15 +67,20 @@ cross:
 	for arch in arm64 riscv64; do \
 		echo "linux/$$arch"; \
 		GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stave-$$arch ./cmd/stave && \
-		GOARCH=$$arch CGO_ENABLED=0 $(GO) vet ./cmd/stave ./libct/... ./specs || exit 1; \
+		GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stave-monitor-$$arch ./cmd/stave-monitor && \
+		GOARCH=$$arch CGO_ENABLED=0 $(GO) vet ./cmd/stave ./cmd/stave-monitor ./libct/... ./specs ./monitor/... || exit 1; \
 	done
 
-install: bin/stave
+install: bin/stave bin/stave-monitor
 	install -D -m 0755 bin/stave $(DESTDIR)$(PREFIX)/bin/stave
-	for page in cmd/stave/cli/text/man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
+	install -D -m 0755 bin/stave-monitor $(DESTDIR)$(PREFIX)/bin/stave-monitor
+	for page in cmd/stave*/cli/text/man/*.8; do install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/} || exit 1; done
 	install -D -m 0644 cmd/stave/cli/text/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/stave
+	install -D -m 0644 cmd/stave-monitor/cli/text/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/stave-monitor
 	install -D -m 0644 cmd/stave/cli/text/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_stave
+	install -D -m 0644 cmd/stave-monitor/cli/text/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_stave-monitor
 	install -D -m 0644 cmd/stave/cli/text/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/stave.fish
+	install -D -m 0644 cmd/stave-monitor/cli/text/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/stave-monitor.fish
 
 clean:
 	rm -rf bin tests/.cache

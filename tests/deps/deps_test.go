@@ -22,22 +22,26 @@ const (
 // beside the standard library. A package that is not here fails the test: its
 // place has to be decided first.
 var table = map[string][]string{
-	"stave/specs":         {oci, feat, sys},
-	"stave/libct/nofile":  {},
-	"stave/libct/seccomp": {oci, sys, "stave/specs"},
-	"stave/libct/cgroup":  {oci, sys, "stave/specs"},
-	"stave/libct":         {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
-	"stave/libct/stub":    {},
-	"stave/libct/explain": {"stave/libct", "stave/specs"},
-	"stave/libct/trace":   {"stave/libct", "stave/specs"},
-	"stave/monitor/logs":  {sys, "stave/specs"},
-	"stave/cmd/stave/cli": {"stave/specs"},
-	"stave/cmd/stave":     {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
+	"stave/specs":                 {oci, feat, sys},
+	"stave/libct/nofile":          {},
+	"stave/libct/seccomp":         {oci, sys, "stave/specs"},
+	"stave/libct/cgroup":          {oci, sys, "stave/specs"},
+	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
+	"stave/libct/stub":            {},
+	"stave/libct/explain":         {"stave/libct", "stave/specs"},
+	"stave/libct/trace":           {"stave/libct", "stave/specs"},
+	"stave/monitor/logs":          {sys, "stave/specs"},
+	"stave/cmd/stave/cli":         {"stave/specs"},
+	"stave/monitor/sigchld":       {sys},
+	"stave/monitor":               {sys, "stave/specs", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigchld"},
+	"stave/cmd/stave-monitor/cli": {},
+	"stave/cmd/stave-monitor":     {sys, "stave/specs", "stave/cmd/stave-monitor/cli", "stave/monitor", "stave/monitor/logs"},
+	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
 
 // tools make sources or test, and are linked into nothing that is installed:
 // they may import what they like, but nothing of table may import them.
-var tools = []string{"stave/tests/", "stave/cmd/stave/cli/gen", "stave/specs/internal/gen", "stave/libct/seccomp/internal/gen"}
+var tools = []string{"stave/tests/", "stave/cmd/stave/cli/gen", "stave/cmd/stave-monitor/cli/gen", "stave/specs/internal/gen", "stave/libct/seccomp/internal/gen"}
 
 // dear is what the stave binary must not link: paid for at every start.
 var dear = []string{"encoding/json", "text/template", "html/template", "regexp", "net", "net/http", "crypto/tls", "log", "log/slog", "testing", "flag",
@@ -172,8 +176,21 @@ func TestBinaryIsLean(t *testing.T) {
 			}
 		}
 	}
+	// There is a monitor for every container: what it links is memory of each.
+	p := list(t, "./cmd/stave-monitor")
+	if len(p) != 1 || len(p[0].Deps) < 20 {
+		t.Fatal("go list sees nothing")
+	}
+	if found := linked(p[0].Deps); found != nil {
+		t.Errorf("stave-monitor links %v", found)
+	}
+	for _, d := range p[0].Deps {
+		if d == "os/signal" || d == "os/exec" || isTool(d) {
+			t.Errorf("stave-monitor links %s", d)
+		}
+	}
 	// Positive control: a program of ours that does link them.
-	p := list(t, "./cmd/stave/cli/gen", "./tests/oracle/libct-oracle")
+	p = list(t, "./cmd/stave/cli/gen", "./tests/oracle/libct-oracle")
 	for _, want := range []string{"encoding/json", "net", "regexp", "text/template", "github.com/urfave/cli/v2", "github.com/sirupsen/logrus"} {
 		if !slices.ContainsFunc(p, func(p pkg) bool { return slices.Contains(linked(p.Deps), want) }) {
 			t.Errorf("%s would not be found", want)

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	table "stave/cmd/stave-monitor/cli"
+)
+
+// visible gives the flags to offer.
+func visible() (out []table.Flag) {
+	for _, f := range table.Table {
+		if !f.Hidden {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// bash writes a script that needs nothing but bash itself.
+func bash() []byte {
+	var b bytes.Buffer
+	var names []string
+	values := map[string][]string{}
+	for _, f := range visible() {
+		all := []string{"--" + f.Name}
+		if f.Short != "" {
+			all = append(all, "-"+f.Short)
+		}
+		names = append(names, all...)
+		if f.Kind == table.Bool {
+			continue
+		}
+		kind := "none"
+		switch f.Complete {
+		case table.CompleteFile:
+			kind = "file"
+		case table.CompleteDir:
+			kind = "dir"
+		case table.CompleteChoice:
+			kind = strings.ReplaceAll(f.Choices, "|", " ")
+		}
+		values[kind] = append(values[kind], all...)
+	}
+	b.WriteString("# Completion of stave-monitor for bash.\n\n_stave_monitor() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} offer=''\n    COMPREPLY=()\n")
+	b.WriteString("    # bash cuts --flag=value into three words.\n    [[ $cur == '=' ]] && cur=''\n    [[ $prev == '=' ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}\n    case $prev in\n")
+	for _, kind := range sorted(values) {
+		fmt.Fprintf(&b, "    %s) offer='%s' ;;\n", strings.Join(values[kind], " | "), kind)
+	}
+	fmt.Fprintf(&b, "    *) offer='%s' ;;\n    esac\n", strings.Join(names, " "))
+	b.WriteString(`    case $offer in
+    none) ;;
+    file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$cur") ;;
+    esac
+}
+
+complete -F _stave_monitor stave-monitor
+`)
+	return b.Bytes()
+}
+
+func sorted(m map[string][]string) (keys []string) {
+	for _, f := range visible() { // in the order of the table
+		for k, list := range m {
+			if list[0] == "--"+f.Name {
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
+func zshText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`, "'", `'\''`).Replace(s)
+}
+
+// zsh writes a function for _arguments.
+func zsh() []byte {
+	var b bytes.Buffer
+	b.WriteString("#compdef stave-monitor\n\n_arguments -s \\\n")
+	list := visible()
+	for i, f := range list {
+		value, equals := "", ""
+		if f.Kind != table.Bool {
+			equals = "="
+			do := " "
+			switch f.Complete {
+			case table.CompleteFile:
+				do = "_files"
+			case table.CompleteDir:
+				do = "_files -/"
+			case table.CompleteChoice:
+				do = "(" + strings.ReplaceAll(f.Choices, "|", " ") + ")"
+			}
+			value = ":" + zshText(f.Value) + ":" + do
+		}
+		end := " \\\n"
+		if i == len(list)-1 {
+			end = "\n"
+		}
+		text := "[" + zshText(usage(f)) + "]" + value + "'"
+		switch {
+		case f.Kind == table.Strings && f.Short == "":
+			fmt.Fprintf(&b, "    '*--%s%s%s%s", f.Name, equals, text, end)
+		case f.Kind == table.Strings:
+			fmt.Fprintf(&b, "    '*'{-%s+,--%s%s}'%s%s", f.Short, f.Name, equals, text, end)
+		case f.Short == "":
+			fmt.Fprintf(&b, "    '--%s%s%s%s", f.Name, equals, text, end)
+		case f.Kind == table.Bool:
+			fmt.Fprintf(&b, "    '(-%s --%s)'{-%s,--%s}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
+		default:
+			fmt.Fprintf(&b, "    '(-%s --%s)'{-%s+,--%s=}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
+		}
+	}
+	return b.Bytes()
+}
+
+func fish() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Completion of stave-monitor for fish.\ncomplete -c stave-monitor -f\n")
+	for _, f := range visible() {
+		fmt.Fprintf(&b, "complete -c stave-monitor -l %s", f.Name)
+		if f.Short != "" {
+			fmt.Fprintf(&b, " -s %s", f.Short)
+		}
+		if f.Kind != table.Bool {
+			switch f.Complete {
+			case table.CompleteFile:
+				b.WriteString(" -r -F")
+			case table.CompleteDir:
+				b.WriteString(" -x -a '(__fish_complete_directories)'")
+			case table.CompleteChoice:
+				fmt.Fprintf(&b, " -x -a '%s'", strings.ReplaceAll(f.Choices, "|", " "))
+			default:
+				b.WriteString(" -x")
+			}
+		}
+		fmt.Fprintf(&b, " -d '%s'\n", strings.ReplaceAll(usage(f), "'", `\'`))
+	}
+	return b.Bytes()
+}

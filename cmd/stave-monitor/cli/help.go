@@ -1,0 +1,10 @@
+package cli
+
+import _ "embed" // of a string only, which links no file system
+
+//go:generate go run ./gen text
+
+// Help is what --help prints, rendered by gen.
+//
+//go:embed text/help.txt
+var Help string

@@ -1,0 +1,400 @@
+package monitor
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// attach.go: those who look at a running container. A client of the attach
+// socket gets all output from when it connects, in messages of one byte that
+// says which stream and up to 8192 bytes of it; what it sends is input.
+//
+// A client is written to without waiting. What it does not take is queued, up
+// to maxQueue; a client that is further behind is told so and gets no more. It
+// costs the container, its log and the other clients nothing.
+
+const (
+	maxOutput  = 8192    // bytes in a message to a client
+	maxQueue   = 1 << 20 // bytes of messages that one client may be behind
+	maxQueues  = 16      // clients of this process that may be behind at a time
+	dropNotice = "\r\nstave-monitor: this client was too slow, and is cut off from here on; the log has all output\r\n"
+)
+
+// attach is the socket and its clients.
+type attach struct {
+	watch
+	c       *Container
+	path    string
+	clients []*client
+	paused  bool // clients are not read: the input is full
+	late    bool // the container has ended: only what is queued goes out
+}
+
+func (a *attach) open(c *Container) error {
+	a.c, a.path, a.fd = c, c.conf.AttachPath, -1
+	if a.path == "" {
+		return nil
+	}
+	fd, err := listen(a.path, unix.SOCK_SEQPACKET, 0o700, 10)
+	if err != nil {
+		return err
+	}
+	a.fd = fd
+	return c.m.add(&a.watch, unix.EPOLLIN, a)
+}
+
+// ready: somebody connects.
+func (a *attach) ready(uint32) { a.accept() }
+
+func (a *attach) accept() {
+	for a.fd >= 0 {
+		fd, _, err := unix.Accept4(a.fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if err == unix.ECONNABORTED || err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			if err != unix.EAGAIN {
+				// Out of descriptors, say. The client waits in the
+				// backlog; asking again at once would only spin.
+				a.c.m.Notices.warnErr(failed("accept a client", "accept4", a.path, err))
+				a.c.m.remove(&a.watch)
+				a.c.m.after(&a.c.retryAccept, retryLog)
+			}
+			return
+		}
+		cl := &client{watch: watch{fd: fd}, a: a, writable: true}
+		a.clients = append(a.clients, cl)
+		cl.settle()
+	}
+}
+
+// again listens once more after an error.
+func (a *attach) again() {
+	if a.fd >= 0 && a.slot == 0 {
+		if a.c.m.add(&a.watch, unix.EPOLLIN, a) == nil {
+			a.accept()
+		}
+	}
+}
+
+// listen turns reading from clients off or on.
+func (a *attach) listen(on bool) {
+	if a.paused == !on {
+		return
+	}
+	a.paused = !on
+	for i := len(a.clients) - 1; i >= 0; i-- {
+		a.clients[i].settle()
+	}
+}
+
+// send gives output to all clients.
+func (a *attach) send(tag byte, p []byte) {
+	for i := len(a.clients) - 1; i >= 0; i-- {
+		a.clients[i].send(tag, p)
+	}
+}
+
+// finish ends the output: nobody new, and for each client, once it has all that
+// is queued for it, the end of the stream.
+func (a *attach) finish() {
+	a.late = true
+	for i := len(a.clients) - 1; i >= 0; i-- {
+		a.clients[i].flush()
+	}
+}
+
+// lagging says that somebody who may still take it has something to get.
+func (a *attach) lagging() bool {
+	for _, cl := range a.clients {
+		if cl.writable && !cl.dropped && cl.queue.count > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// close ends it all.
+func (a *attach) close() {
+	for i := len(a.clients) - 1; i >= 0; i-- {
+		a.clients[i].close()
+	}
+	if a.fd >= 0 {
+		a.c.m.drop(&a.watch)
+		unix.Unlink(a.path)
+	}
+}
+
+// client is one connection.
+type client struct {
+	watch
+	a        *attach
+	queue    queue
+	deaf     bool // it sends no more
+	writable bool // it takes more
+	dropped  bool // it was too slow
+}
+
+// settle puts the client into the loop for what it is wanted for.
+func (cl *client) settle() {
+	m := cl.a.c.m
+	events := uint32(0)
+	if !cl.deaf && !cl.a.paused {
+		events |= unix.EPOLLIN
+	}
+	if cl.queue.count > 0 || cl.dropped && cl.writable {
+		events |= unix.EPOLLOUT
+	}
+	switch {
+	case cl.fd < 0:
+	case events == 0 && !cl.deaf:
+		// Paused. A hang-up must wait until its input has been read, and
+		// epoll would not stop telling of it.
+		m.remove(&cl.watch)
+	case cl.slot == 0:
+		if err := m.add(&cl.watch, events, cl); err != nil {
+			m.Notices.warnErr(err)
+			cl.close()
+		}
+	default:
+		m.want(&cl.watch, events)
+	}
+}
+
+func (cl *client) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		cl.flush()
+	}
+	switch {
+	case cl.fd < 0:
+	case events&unix.EPOLLIN != 0 && !cl.deaf && !cl.a.paused:
+		cl.receive()
+	case events&(unix.EPOLLHUP|unix.EPOLLERR) == 0:
+	case cl.deaf || cl.a.late:
+		cl.close()
+	default: // paused
+		cl.writable = false
+		cl.forget()
+		cl.settle()
+	}
+	if cl.a.late && !cl.a.lagging() {
+		cl.a.c.happened(evFlushed)
+	}
+}
+
+// receive takes one message. An empty one and the end of the connection look
+// the same, and mean the same.
+func (cl *client) receive() {
+	m := cl.a.c.m
+	n, err := unix.Read(cl.fd, m.in.mem[:maxInput])
+	if err == unix.EAGAIN || err == unix.EINTR {
+		return
+	}
+	if err != nil {
+		n = 0
+	}
+	if n > 0 {
+		m.in.used(n)
+		m.reading = true
+		if !cl.a.late {
+			cl.a.c.stdin.write(m.in.mem[:n])
+		}
+		return
+	}
+	cl.deaf = true
+	c := cl.a.c
+	if c.conf.Stdin && !c.conf.LeaveStdinOpen && !c.conf.Terminal {
+		c.stdin.finish()
+	}
+	if !cl.writable {
+		cl.close()
+		return
+	}
+	cl.settle() // from now on only a hang-up is heard
+}
+
+// send gives it output: at once, or into the queue.
+func (cl *client) send(tag byte, p []byte) {
+	if !cl.writable || cl.dropped {
+		return
+	}
+	for len(p) > 0 {
+		part := p[:min(len(p), maxOutput)]
+		if cl.queue.count == 0 {
+			switch e := cl.transmit(tag, part); e {
+			case 0:
+				p = p[len(part):]
+				continue
+			case unix.EAGAIN:
+			default:
+				cl.lost()
+				return
+			}
+		}
+		if !cl.enqueue(tag, part) {
+			cl.dropped = true
+			cl.a.c.m.Notices.warn("an attached client does not read; it is cut off")
+			break
+		}
+		p = p[len(part):]
+	}
+	cl.settle()
+}
+
+// transmit sends one message, now or not.
+func (cl *client) transmit(tag byte, p []byte) unix.Errno {
+	m := cl.a.c.m
+	m.tag[0] = tag
+	m.iov[0].Base = &m.tag[0]
+	m.iov[0].SetLen(1)
+	m.iov[1].Base = unsafe.SliceData(p)
+	m.iov[1].SetLen(len(p))
+	m.msg = unix.Msghdr{Iov: &m.iov[0]}
+	m.msg.SetIovlen(2)
+	for {
+		_, _, e := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(cl.fd), uintptr(unsafe.Pointer(&m.msg)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if e != unix.EINTR {
+			return e
+		}
+	}
+}
+
+func (cl *client) enqueue(tag byte, p []byte) bool {
+	m := cl.a.c.m
+	if cl.queue.mem == nil {
+		if m.backlogs >= maxQueues {
+			return false
+		}
+		mem, err := mapped(maxQueue, unix.MAP_PRIVATE)
+		if err != nil {
+			m.Notices.warnErr(err)
+			return false
+		}
+		cl.queue = queue{mem: mem}
+		m.backlogs++
+	}
+	return cl.queue.put(tag, p)
+}
+
+// flush sends what is queued, as far as it goes, and what follows then.
+func (cl *client) flush() {
+	for cl.queue.count > 0 {
+		msg := cl.queue.front()
+		switch e := cl.transmit(msg[0], msg[1:]); e {
+		case 0:
+			cl.queue.pop()
+			cl.a.c.progress = true
+		case unix.EAGAIN:
+			cl.settle()
+			return
+		default:
+			cl.lost()
+			return
+		}
+	}
+	cl.forget()
+	switch {
+	case cl.dropped && cl.writable:
+		if cl.transmit(tagStderr, []byte(dropNotice)) != unix.EAGAIN {
+			cl.lost()
+		}
+	case cl.a.late:
+		cl.close()
+	}
+	cl.settle()
+}
+
+// lost ends the output to a client; its input stays welcome.
+func (cl *client) lost() {
+	cl.writable = false
+	cl.forget()
+	if cl.fd >= 0 {
+		unix.Shutdown(cl.fd, unix.SHUT_WR)
+	}
+	if cl.deaf || cl.a.late {
+		cl.close()
+		return
+	}
+	cl.settle()
+}
+
+// forget gives the queue's memory back.
+func (cl *client) forget() {
+	if cl.queue.mem != nil {
+		unmapped(cl.queue.mem)
+		cl.a.c.m.backlogs--
+	}
+	cl.queue = queue{}
+}
+
+func (cl *client) close() {
+	if cl.fd < 0 {
+		return
+	}
+	cl.forget()
+	// A socket that is closed with something unread in it resets the
+	// connection, and then the client loses what it has not read yet either.
+	var rest [1]byte
+	for range 1000 { // it may go on sending
+		if queued(cl.fd) == 0 {
+			break
+		}
+		unix.Read(cl.fd, rest[:])
+	}
+	cl.a.c.m.drop(&cl.watch)
+	for i, other := range cl.a.clients {
+		if other == cl {
+			cl.a.clients = append(cl.a.clients[:i], cl.a.clients[i+1:]...)
+			break
+		}
+	}
+}
+
+// queue is a ring of messages, each in one piece: two bytes of length, then
+// the message.
+type queue struct {
+	mem        []byte
+	head, tail int  // next to read, next to write
+	wrapped    bool // tail has begun again at the start, head not yet
+	end        int  // then: where the messages before the start end
+	count      int
+}
+
+const queueHeader = 2
+
+// put adds a message; false: it is full.
+func (q *queue) put(tag byte, p []byte) bool {
+	need := queueHeader + 1 + len(p)
+	switch {
+	case q.wrapped && q.head-q.tail >= need:
+	case q.wrapped:
+		return false
+	case len(q.mem)-q.tail >= need:
+	case q.head >= need:
+		q.end, q.tail, q.wrapped = q.tail, 0, true
+	default:
+		return false
+	}
+	m := q.mem[q.tail:]
+	m[0], m[1], m[2] = byte(need-queueHeader), byte((need-queueHeader)>>8), tag
+	copy(m[3:], p)
+	q.tail += need
+	q.count++
+	return true
+}
+
+// front is the oldest message.
+func (q *queue) front() []byte {
+	m := q.mem[q.head:]
+	return m[queueHeader : queueHeader+int(m[0])+int(m[1])<<8]
+}
+
+// pop takes it out.
+func (q *queue) pop() {
+	q.head += queueHeader + len(q.front())
+	q.count--
+	if q.wrapped && q.head == q.end {
+		q.head, q.wrapped = 0, false
+	}
+}

@@ -1,0 +1,209 @@
+package monitor
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"stave/libct/nofile"
+)
+
+// fork.go: from a prepared command to a process. syscall.ForkExec would do but
+// for what has to happen between fork and exec: the signal mask
+// of the caller comes back (ours is full, and to lift it in this process, be
+// it for a moment, would let a SIGTERM in), oom_score_adj too, LISTEN_PID needs
+// the pid of the process it is for, and descriptors above stdio may have to go.
+// Also the limit of open files, which Go's syscall package raises for itself.
+//
+// The child runs no Go but the few lines of exec below: no allocation, no
+// growing stack, no lock. See libct/child.go, which does the same on a larger scale.
+
+// command is a process to be, with all its memory prepared.
+type command struct {
+	path  *byte
+	argv  []*byte
+	envp  []*byte
+	stdio [3]int
+
+	mask        uint64 // signal mask to run with
+	oomScore    []byte // for /proc/self/oom_score_adj; empty: leave it
+	dieWith     int    // parent whose end kills it; 0: it lives on
+	onlyStdio   bool   // descriptors from 3 up are closed
+	listenPID   []byte // where in the environment its pid belongs; empty: nowhere
+	oomPath     *byte
+	noFile      nofile.Limit
+	report      *report
+	reportPages []byte
+}
+
+// report is shared with the child: what became of its execve(2).
+type report struct{ errno uint32 }
+
+// newCommand copies argv and env into the form of execve(2).
+func newCommand(argv, env []string) (*command, error) {
+	c := &command{stdio: [3]int{0, 1, 2}, noFile: nofile.Original}
+	var err error
+	if c.path, err = unix.BytePtrFromString(argv[0]); err != nil {
+		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
+	}
+	if c.argv, err = syscall.SlicePtrFromStrings(argv); err != nil {
+		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
+	}
+	if c.envp, err = syscall.SlicePtrFromStrings(env); err != nil {
+		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
+	}
+	c.oomPath, _ = unix.BytePtrFromString("/proc/self/oom_score_adj")
+	if c.reportPages, err = mapped(page, unix.MAP_SHARED); err != nil {
+		return nil, err
+	}
+	c.report = (*report)(unsafe.Pointer(&c.reportPages[0]))
+	return c, nil
+}
+
+// setListenPID makes the variable one that the child writes its pid into;
+// sd_listen_fds(3).
+func (c *command) setListenPID() {
+	const name = "LISTEN_PID="
+	entry := append([]byte(name), make([]byte, 12)...) // room for a pid and its NUL
+	c.listenPID = entry[len(name):]
+	for i, p := range c.envp {
+		if p != nil && hasPrefix(p, name) {
+			c.envp[i] = &entry[0]
+			return
+		}
+	}
+	c.envp[len(c.envp)-1] = &entry[0]
+	c.envp = append(c.envp, nil)
+}
+
+func hasPrefix(p *byte, prefix string) bool {
+	for i := range len(prefix) {
+		if *(*byte)(unsafe.Add(unsafe.Pointer(p), i)) != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// execErrno is why the child could not execute the command; 0: it could, or
+// has not come to it yet.
+func (c *command) execErrno() syscall.Errno { return syscall.Errno(c.report.errno) }
+
+// free gives back what only the parent needs while the child may still fail.
+func (c *command) free() {
+	unmapped(c.reportPages)
+	c.report, c.reportPages = nil, nil
+}
+
+// cloneArgs is struct clone_args of clone3(2), version 0.
+type cloneArgs struct {
+	flags, pidfd, childTID, parentTID uint64
+	exitSignal, stack, stackSize, tls uint64
+}
+
+// These three are the runtime's own preparation for a fork. Its source keeps
+// their names and types for exactly this use.
+//
+//go:linkname runtimeBeforeFork syscall.runtime_BeforeFork
+func runtimeBeforeFork()
+
+//go:linkname runtimeAfterFork syscall.runtime_AfterFork
+func runtimeAfterFork()
+
+//go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
+func runtimeAfterForkInChild()
+
+// start makes the process. The caller closes pidfd, and frees the command once
+// the process has ended.
+func (c *command) start() (pid, pidfd int, err error) {
+	fd := int32(-1)
+	args := cloneArgs{flags: unix.CLONE_PIDFD, pidfd: uint64(uintptr(unsafe.Pointer(&fd))), exitSignal: uint64(unix.SIGCHLD)}
+	pid, errno := c.fork(&args)
+	if errno != 0 {
+		return 0, -1, failed("start a process", "clone3", "", errno)
+	}
+	return pid, int(fd), nil
+}
+
+//go:noinline
+//go:nosplit
+//go:norace
+func (c *command) fork(args *cloneArgs) (pid int, errno syscall.Errno) {
+	runtimeBeforeFork()
+	r, _, e := syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), 0)
+	if e != 0 || r != 0 {
+		runtimeAfterFork()
+		return int(r), e
+	}
+	runtimeAfterForkInChild()
+	c.report.errno = uint32(c.exec())
+	for {
+		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
+	}
+}
+
+// exec is the child's whole life before execve(2); it returns only an error.
+//
+//go:nosplit
+//go:norace
+func (c *command) exec() syscall.Errno {
+	if c.dieWith != 0 {
+		if _, _, e := syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0); e != 0 {
+			return e
+		}
+		// It may have died before the line above; prctl(2).
+		if ppid, _, _ := syscall.RawSyscall(unix.SYS_GETPPID, 0, 0, 0); int(ppid) != c.dieWith {
+			return syscall.ESRCH
+		}
+	}
+	for i := range c.stdio {
+		if c.stdio[i] != i { // all that are not are above 2, so none is overwritten too early
+			if _, _, e := syscall.RawSyscall(unix.SYS_DUP3, uintptr(c.stdio[i]), uintptr(i), 0); e != 0 {
+				return e
+			}
+		}
+	}
+	if c.onlyStdio {
+		syscall.RawSyscall(unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0)
+	}
+	if len(c.oomScore) > 0 {
+		// Best effort, as setting it was.
+		cwd := unix.AT_FDCWD
+		if fd, _, e := syscall.RawSyscall6(unix.SYS_OPENAT, uintptr(cwd), uintptr(unsafe.Pointer(c.oomPath)), unix.O_WRONLY|unix.O_CLOEXEC, 0, 0, 0); e == 0 {
+			syscall.RawSyscall(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.oomScore[0])), uintptr(len(c.oomScore)))
+			syscall.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
+		}
+	}
+	if len(c.listenPID) > 0 {
+		pid, _, _ := syscall.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
+		putDecimal(c.listenPID, uint32(pid))
+	}
+	if c.noFile.Max != 0 {
+		syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&c.noFile)), 0, 0, 0)
+	}
+	if _, _, e := syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0); e != 0 {
+		return e
+	}
+	_, _, e := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)), uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envp[0])))
+	return e
+}
+
+// putDecimal writes n and a NUL into b, which has room.
+//
+//go:nosplit
+//go:norace
+func putDecimal(b []byte, n uint32) {
+	digits := 1
+	for m := n; m >= 10; m /= 10 {
+		digits++
+	}
+	if digits >= len(b) {
+		return
+	}
+	b[digits] = 0
+	for i := digits - 1; i >= 0; i-- {
+		b[i] = '0' + byte(n%10)
+		n /= 10
+	}
+}

@@ -1,0 +1,253 @@
+package monitor
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stave/monitor/logs"
+)
+
+// Inherited is what the process found when it began, for those who come after it.
+type Inherited struct {
+	Env      []string // environment of what is started
+	Mask     uint64   // signal mask of what is started, as a set of the kernel's
+	OOMScore string   // of what is started; empty: as it is
+}
+
+// Monitor is the process: the loop, what its containers share, and who they are.
+// All of it runs on one thread.
+type Monitor struct {
+	loop
+	Inherited
+	Notices *Notices
+
+	table     *[states][events]action
+	in        scratch
+	out       *logs.Buffer
+	reaper    reaper
+	signals   signals
+	processes []*process
+	creating  int // runtimes at work
+	backlogs  int // clients with a queue
+	logsOpen  []*logs.Logs
+	reading   bool // something was read since the last rest
+
+	msg unix.Msghdr // of the message being sent
+	iov [2]unix.Iovec
+	tag [1]byte
+}
+
+// New makes a monitor of this process. The caller has locked the goroutine to its thread.
+func New(from Inherited, notices *Notices) (*Monitor, error) {
+	m := &Monitor{Inherited: from, Notices: notices, table: lifecycle()}
+	for _, step := range []func() error{m.open, m.in.open, m.openOut, func() error { return m.reaper.open(m) }, func() error { return m.signals.open(m) }} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	// Orphans of what runs in containers come to us, and with them the
+	// container itself, once the runtime that made it has ended.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, failed("adopt orphans", "prctl", "PR_SET_CHILD_SUBREAPER", err)
+	}
+	return m, nil
+}
+
+func (m *Monitor) openOut() (err error) {
+	m.out, err = logs.NewBuffer()
+	return err
+}
+
+// Run serves until End is called.
+func (m *Monitor) Run() { m.run(m.warm, m.rest) }
+
+// End makes Run return.
+func (m *Monitor) End() { m.end() }
+
+func (m *Monitor) warm() bool { return m.reading }
+
+// rest gives back what a flood has taken, a second after its end.
+func (m *Monitor) rest() {
+	m.in.trim()
+	for _, l := range m.logsOpen {
+		l.Trim()
+	}
+	m.reading = false
+}
+
+func (m *Monitor) processOf(pid int) *process {
+	for _, p := range m.processes {
+		if p.pid == pid {
+			return p
+		}
+	}
+	return nil
+}
+
+func (m *Monitor) closeLog(l *logs.Logs) error {
+	for i, other := range m.logsOpen {
+		if other == l {
+			m.logsOpen = append(m.logsOpen[:i], m.logsOpen[i+1:]...)
+			break
+		}
+	}
+	return l.Close()
+}
+
+// Signals are those that a monitor takes from its signalfd. Whoever executes it
+// blocks them first (BlockSignals), so that every thread of it has them blocked.
+func Signals() uint64 {
+	set := uint64(0)
+	for _, s := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2} {
+		set |= 1 << (s - 1)
+	}
+	return set
+}
+
+// BlockSignals blocks Signals in this thread and gives the mask before that.
+func BlockSignals() (before uint64, err error) {
+	set := unix.Sigset_t{}
+	set.Val[0] = Signals()
+	old := unix.Sigset_t{}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old); err != nil {
+		return 0, failed("block signals", "rt_sigprocmask", "", err)
+	}
+	return old.Val[0], nil
+}
+
+// signals is the signalfd(2).
+type signals struct {
+	watch
+	m *Monitor
+	// On is called with SIGTERM, SIGINT and SIGQUIT. The others are of no
+	// meaning to a monitor, and not its end either.
+	on func(unix.Signal)
+}
+
+func (s *signals) open(m *Monitor) error {
+	s.m = m
+	set := unix.Sigset_t{}
+	set.Val[0] = Signals()
+	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
+	if err != nil {
+		return failed("hear of signals", "signalfd4", "", err)
+	}
+	s.fd = fd
+	return m.add(&s.watch, unix.EPOLLIN, s)
+}
+
+func (s *signals) ready(uint32) {
+	var info [128]byte // struct signalfd_siginfo
+	n, err := unix.Read(s.fd, info[:])
+	if err != nil || n != len(info) {
+		return
+	}
+	sig := unix.Signal(info[0]) // ssi_signo, 32 bits of which 8 are used
+	if info[0] == 0 {
+		sig = unix.Signal(info[3]) // big-endian
+	}
+	switch sig {
+	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
+		if s.on != nil {
+			s.on(sig)
+		}
+	}
+}
+
+// realtime is the clock of log records.
+func realtime() int64 { return time.Now().UnixNano() }
+
+// readSmall reads a file of procfs or the like: all of it, up to max bytes.
+func readSmall(path string, max int) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 0, min(max, 4096))
+	for len(buf) < max {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):min(cap(buf), max)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if n == 0 {
+			break
+		}
+		buf = buf[:len(buf)+n]
+	}
+	return string(buf), nil
+}
+
+// readPid reads a pid file.
+func readPid(path string) (int, error) {
+	text, err := readSmall(path, 64)
+	if err != nil {
+		return 0, failed("read the pid file", "open", path, err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || pid <= 0 {
+		e := failed("read the pid file", "", path, unix.EINVAL)
+		e.Problem = "is no pid: " + strconv.Quote(text)
+		return 0, e
+	}
+	return pid, nil
+}
+
+// WriteFile is how a monitor writes the files that others wait for: complete, or not there.
+func WriteFile(path string, data []byte) error { return replace(path, data, 0o644) }
+
+// replace writes a file so that nobody ever sees half of it, nor an empty one
+// after a power cut.
+func replace(path string, data []byte, mode uint32) error {
+	dir, name := splitPath(path)
+	d, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return failed("write "+path, "open", dir, err)
+	}
+	defer unix.Close(d)
+	temp := name + ".tmp"
+	fd, err := unix.Openat(d, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	if err != nil {
+		return failed("write "+path, "openat", path+".tmp", err)
+	}
+	call := "write"
+	n, err := unix.Write(fd, data)
+	if err == nil && n != len(data) {
+		err = unix.ENOSPC
+	}
+	if err == nil {
+		call, err = "fsync", unix.Fsync(fd)
+	}
+	unix.Close(fd)
+	if err == nil {
+		call, err = "renameat", unix.Renameat(d, temp, d, name)
+	}
+	if err != nil {
+		unix.Unlinkat(d, temp, 0)
+		return failed("write "+path, call, path+".tmp", err)
+	}
+	// The rename itself is durable with the directory. Some filesystems do
+	// not know fsync(2) of one; there is nothing better to do there.
+	unix.Fsync(d)
+	return nil
+}
+
+func splitPath(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	switch {
+	case i < 0:
+		return ".", path
+	case i == 0:
+		return "/", path[1:]
+	}
+	return path[:i], path[i+1:]
+}

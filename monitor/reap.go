@@ -1,0 +1,185 @@
+package monitor
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"stave/monitor/sigchld"
+)
+
+// reap.go: how processes end. Each process that matters is watched through its
+// pidfd and waited for through it (waitid(2) with P_PIDFD): no pid is ever
+// waited for or signalled that could be a stranger's by now. SIGCHLD only says
+// that it may be time to look for the others, the orphans that come to us as
+// their subreaper.
+
+// Status is how a process ended.
+type Status struct {
+	Known  bool // false: it was not our child, and nobody told us
+	Code   int  // exit status, if Signal is 0
+	Signal unix.Signal
+	Core   bool // dumped
+}
+
+// ExitCode is the status as a shell counts it; -1 if it is not known.
+func (s Status) ExitCode() int {
+	switch {
+	case !s.Known:
+		return -1
+	case s.Signal != 0:
+		return 128 + int(s.Signal)
+	}
+	return s.Code
+}
+
+// childInfo is siginfo_t as waitid(2) fills it.
+type childInfo struct {
+	signo, errno, code, _ int32
+	pid                   int32
+	uid                   uint32
+	status                int32
+	_                     [100]byte
+}
+
+// si_code of SIGCHLD; sigaction(2).
+const (
+	cldExited = 1
+	cldKilled = 2
+	cldDumped = 3
+)
+
+func (i *childInfo) statusOf() Status {
+	switch i.code {
+	case cldKilled, cldDumped:
+		return Status{Known: true, Signal: unix.Signal(i.status), Core: i.code == cldDumped}
+	}
+	return Status{Known: true, Code: int(i.status)}
+}
+
+func waitid(kind, id, options int) (childInfo, error) {
+	var info childInfo
+	for {
+		err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), options, nil)
+		if err != unix.EINTR {
+			return info, err
+		}
+	}
+}
+
+// process is one that we wait for.
+type process struct {
+	watch // its pidfd
+	m     *Monitor
+	pid   int
+	ended func(Status)
+}
+
+// follow begins to wait. It takes pidfd over.
+func (p *process) follow(m *Monitor, pid, pidfd int) error {
+	p.m, p.pid, p.fd = m, pid, pidfd
+	if err := m.add(&p.watch, unix.EPOLLIN, p); err != nil {
+		return err
+	}
+	m.processes = append(m.processes, p)
+	return nil
+}
+
+// ready: the process has ended, or was no process any more.
+func (p *process) ready(uint32) { p.collect() }
+
+// collect takes the status, if there is one.
+func (p *process) collect() {
+	info, err := waitid(unix.P_PIDFD, p.fd, unix.WEXITED|unix.WNOHANG)
+	if err == nil && info.pid == 0 {
+		return // not yet
+	}
+	status := Status{} // ECHILD: not ours, or somebody else's runtime has waited for it
+	if err == nil {
+		status = info.statusOf()
+	}
+	p.forget()
+	p.ended(status)
+}
+
+// forget stops waiting.
+func (p *process) forget() {
+	if p.fd < 0 || p.pid == 0 {
+		return
+	}
+	p.m.drop(&p.watch)
+	p.pid = 0
+	for i, q := range p.m.processes {
+		if q == p {
+			last := len(p.m.processes) - 1
+			p.m.processes[i] = p.m.processes[last]
+			p.m.processes[last] = nil
+			p.m.processes = p.m.processes[:last]
+			break
+		}
+	}
+}
+
+// signal sends to exactly this process, or to nobody.
+func (p *process) signal(sig unix.Signal) error {
+	if p.pid == 0 {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(p.fd, sig, nil, 0)
+}
+
+// signalGroup sends to its process group as well, if it has one of its own
+// that we may name: while its leader is not waited for, its number cannot be
+// anybody else's.
+func (p *process) signalGroup(sig unix.Signal) error {
+	err := p.signal(sig)
+	if err != nil {
+		return err
+	}
+	if pgid, err := unix.Getpgid(p.pid); err == nil && pgid > 1 && pgid == p.pid {
+		unix.Kill(-pgid, sig)
+	}
+	return nil
+}
+
+// reaper collects orphans.
+type reaper struct {
+	watch
+	m *Monitor
+}
+
+func (r *reaper) open(m *Monitor) error {
+	r.m = m
+	fd, err := sigchld.Open()
+	if err != nil {
+		return failed("hear of children", "rt_sigaction", "", err)
+	}
+	r.fd = fd
+	return m.add(&r.watch, unix.EPOLLIN, r)
+}
+
+func (r *reaper) ready(uint32) {
+	var count [8]byte
+	unix.Read(r.fd, count[:])
+	r.sweep()
+}
+
+// sweep takes all children that have ended. While a runtime is at work it
+// leaves them alone: one of them may be the container that the runtime is
+// about to tell us of, and its status must wait for us to know its name. All
+// that can be missed meanwhile is an orphan that stays a zombie a little longer.
+func (r *reaper) sweep() {
+	for r.m.creating == 0 {
+		info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+		if err != nil || info.pid == 0 {
+			return
+		}
+		if p := r.m.processOf(int(info.pid)); p != nil {
+			p.collect()
+			continue
+		}
+		if _, err := waitid(unix.P_PID, int(info.pid), unix.WEXITED|unix.WNOHANG); err != nil {
+			return
+		}
+	}
+}
