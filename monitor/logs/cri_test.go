@@ -132,7 +132,7 @@ func FuzzCRI(f *testing.F) {
 	f.Add([]byte(strings.Repeat("y\n", 300)), uint16(1), true)
 	f.Fuzz(func(t *testing.T, text []byte, size uint16, more bool) {
 		path := filepath.Join(t.TempDir(), "log")
-		l := opened(t, &Config{Paths: []string{path}}, linux{})
+		l := opened(t, &Config{Paths: []string{path}, NoSync: true}, linux{})
 		n := int(size) + 1
 		for p := text; len(p) > 0; {
 			n := min(n, len(p))

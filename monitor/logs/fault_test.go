@@ -61,7 +61,7 @@ func TestBlockAtEveryByte(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "log")
 				k := sound()
 				k.room, k.errno, k.fixed = room, syscall.ENOSPC, fixed
-				l := opened(t, &Config{Paths: []string{driver + ":" + path}, OnFull: Block}, k)
+				l := opened(t, &Config{Paths: []string{driver + ":" + path}, OnFull: Block, NoSync: true}, k)
 				play(l, 0, len(script))
 				if !l.Blocked() || !l.Pending() || l.WaitFD() >= 0 {
 					t.Fatalf("%d: not blocked", room)
@@ -108,13 +108,15 @@ var notice = regexp.MustCompile(`^stave-monitor: (\d+) bytes in (\d+) records we
 // split separates the notices from what the container said.
 func split(t *testing.T, lines []line) (rest []line, bytes, records, notices int) {
 	t.Helper()
+	var open [2]bool
 	for _, l := range lines {
 		m := notice.FindStringSubmatch(l.text)
 		if m == nil {
 			rest = append(rest, l)
+			open[l.stream] = !l.full
 			continue
 		}
-		if l.stream != Stderr || !l.full || m[5] != "EDQUOT" {
+		if l.stream != Stderr || !l.full || m[5] != "EDQUOT" || open[0] || open[1] {
 			t.Fatalf("notice %+v", l)
 		}
 		b, _ := strconv.Atoi(m[1])
@@ -149,7 +151,7 @@ func TestDropAtEveryByte(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "log")
 				k := sound()
 				k.room, k.errno, k.fixed = room, syscall.EDQUOT, fixed
-				l := opened(t, &Config{Paths: []string{driver + ":" + path}}, k)
+				l := opened(t, &Config{Paths: []string{driver + ":" + path}, NoSync: true}, k)
 				play(l, 0, back)
 				if l.Blocked() {
 					t.Fatalf("%d: blocked", room)
@@ -175,20 +177,23 @@ func TestDropAtEveryByte(t *testing.T) {
 				}
 				// What is there is a subsequence, apart from the closed lines.
 				i, ends, have := 0, 0, 0
+				var open [2]bool
 				for _, l := range rest {
 					j := i
 					for j < len(all) && (all[j].stream != l.stream || all[j].text != l.text || all[j].full != l.full) {
 						j++
 					}
 					if j == len(all) {
-						if l.text != "" || !l.full {
+						if l.text != "" || !l.full || !open[l.stream] {
 							t.Fatalf("%s %d: never said: %.40q", driver, room, l.text)
 						}
 						ends++
+						open[l.stream] = false
 						continue
 					}
 					i = j + 1
 					have++
+					open[l.stream] = !l.full
 				}
 				if ends > 2 || ends > 0 && notices == 0 || have+records != len(all) {
 					t.Fatalf("%s %d %d: %d records, %d dropped, %d lines closed, of %d", driver, room, back, have, records, ends, len(all))

@@ -151,7 +151,7 @@ func FuzzJSONFile(f *testing.F) {
 	f.Add([]byte(strings.Repeat("x", 16383)+"\xe2\x82\xac\n"), uint16(8192))
 	f.Fuzz(func(t *testing.T, text []byte, size uint16) {
 		path := filepath.Join(t.TempDir(), "log")
-		l := opened(t, &Config{Paths: []string{"json-file:" + path}}, linux{})
+		l := opened(t, &Config{Paths: []string{"json-file:" + path}, NoSync: true}, linux{})
 		n := int(size) + 1
 		for p := text; len(p) > 0; {
 			n := min(n, len(p))

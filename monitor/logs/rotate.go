@@ -13,6 +13,11 @@ import (
 // makeRoom gives the log a file in which need bytes do not exceed the limit,
 // unless they do so alone.
 func (f *file) makeRoom(need int64) syscall.Errno {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return errno(err)
+	}
+	f.size = st.Size // somebody may have emptied it
 	// The second turn is for a file of somebody else's at PATH that is full too.
 	for range 2 {
 		if f.size == 0 || f.size+need <= f.max {
@@ -29,34 +34,34 @@ func (f *file) makeRoom(need int64) syscall.Errno {
 	return 0
 }
 
-// roll begins an empty file.
+// roll begins a new file at PATH: an empty one, or, if somebody else has put
+// one there that is not empty, that one.
 func (f *file) roll() error {
 	dir, err := f.openDir()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(dir)
-	if f.rotate {
-		return f.rotateIn(dir)
-	}
-	return f.truncateIn(dir)
-}
-
-// ours tells whether the file at PATH is the one that we write to; there says
-// whether anything is.
-func (f *file) ours(dir int) (ours, there, regular bool, size int64) {
 	var st unix.Stat_t
-	if unix.Fstatat(dir, f.base(), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
-		return false, false, false, 0
+	there := unix.Fstatat(dir, f.base(), &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+	ours := there && st.Dev == f.dev && st.Ino == f.ino
+	regular := st.Mode&unix.S_IFMT == unix.S_IFREG
+	switch {
+	case there && !ours && regular && st.Size > 0:
+		return f.join(dir, unix.O_NOFOLLOW)
+	case there && !ours && !regular && f.rotate:
+		return unix.EEXIST // a link perhaps
+	case f.rotate:
+		return f.rotateIn(dir, ours)
 	}
-	return st.Dev == f.dev && st.Ino == f.ino, true, st.Mode&unix.S_IFMT == unix.S_IFREG, st.Size
+	return f.truncateIn(dir, ours)
 }
 
 // truncateIn puts an empty file in the place of PATH: what was logged so far is
 // gone, but a reader that has the old file open keeps it. ftruncate(2) of the
 // file itself is for when there is no room for a second one; then it is what
 // makes room.
-func (f *file) truncateIn(dir int) error {
+func (f *file) truncateIn(dir int, ours bool) error {
 	tmp := f.base() + ".tmp"
 	fd, err := f.create(dir, tmp)
 	if err == nil {
@@ -66,19 +71,15 @@ func (f *file) truncateIn(dir int) error {
 		unix.Close(fd)
 		f.kernel.unlinkat(dir, tmp) // the error to report is the first
 	}
-	if ours, _, _, _ := f.ours(dir); ours && f.kernel.ftruncate(f.fd, 0) == nil {
+	if ours && f.kernel.ftruncate(f.fd, 0) == nil {
 		f.size, f.ragged = 0, false
 		return nil
 	}
 	return err
 }
 
-// rotateIn moves PATH to PATH.1 and makes a new PATH.
-func (f *file) rotateIn(dir int) error {
-	ours, there, regular, _ := f.ours(dir)
-	if there && !ours {
-		return f.join(dir, regular)
-	}
+// rotateIn makes PATH, if it is ours, PATH.1, and makes a new PATH.
+func (f *file) rotateIn(dir int, ours bool) error {
 	next := f.base() + ".new"
 	fd, err := f.create(dir, next)
 	if err != nil {
@@ -126,12 +127,9 @@ func (f *file) create(dir int, name string) (int, error) {
 	return f.openIn(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW)
 }
 
-// join goes on in a file that somebody else has put at PATH.
-func (f *file) join(dir int, regular bool) error {
-	if !regular {
-		return unix.EEXIST
-	}
-	fd, err := f.openIn(dir, f.base(), unix.O_NOFOLLOW)
+// join goes on in the file that is at PATH.
+func (f *file) join(dir, flags int) error {
+	fd, err := f.openIn(dir, f.base(), flags)
 	if err != nil {
 		return err
 	}
@@ -141,35 +139,24 @@ func (f *file) join(dir int, regular bool) error {
 // reopen is for when somebody has moved PATH away. If nobody has, it begins a
 // new file all the same: rotated with --log-rotate, else in place of the old.
 func (f *file) reopen() error {
+	var err error
+	if f.regular {
+		err = f.roll()
+	} else {
+		err = f.again()
+	}
+	if e, ok := err.(syscall.Errno); ok {
+		return f.failed("open", e)
+	}
+	return err
+}
+
+// again opens a fifo or a device anew.
+func (f *file) again() error {
 	dir, err := f.openDir()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(dir)
-	ours, there, regular, size := f.ours(dir)
-	switch {
-	case !f.regular:
-		var fd int
-		if fd, err = f.openIn(dir, f.base(), 0); err == nil {
-			err = f.adopt(fd)
-		}
-	case !there:
-		var fd int
-		if fd, err = f.openIn(dir, f.base(), unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW); err == nil {
-			err = f.adopt(fd)
-		}
-	case !ours && regular && size > 0:
-		err = f.join(dir, regular) // not ours to throw away
-	case f.rotate:
-		err = f.rotateIn(dir)
-	default:
-		err = f.truncateIn(dir)
-	}
-	if err != nil {
-		if errno, ok := err.(syscall.Errno); ok {
-			return f.failed("open", errno)
-		}
-		return err
-	}
-	return nil
+	return f.join(dir, 0)
 }

@@ -32,7 +32,7 @@ func TestRotationLosesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for driver, parse := range parsers {
 		for i := range 24 {
-			c := &Config{SizeMax: int64(100 + r.IntN(30000)), Rotate: i%3 != 0, MaxFiles: []int{1, 1, 2, 5, 1000}[r.IntN(5)]}
+			c := &Config{SizeMax: int64(100 + r.IntN(30000)), Rotate: i%3 != 0, MaxFiles: []int{1, 1, 2, 5, 1000}[r.IntN(5)], NoSync: true}
 			if i%8 == 7 {
 				c.SizeMax = 0 // reopen only
 			}
@@ -152,7 +152,7 @@ func TestDeathAtEveryCall(t *testing.T) {
 		for n := 0; ; n++ {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "log")
-			c := &Config{Paths: []string{path}, SizeMax: 100, Rotate: true, MaxFiles: 1000}
+			c := &Config{Paths: []string{path}, SizeMax: 100, Rotate: true, MaxFiles: 1000, NoSync: true}
 			k := sound()
 			k.fixed = fixed
 			l := opened(t, c, k)
@@ -370,6 +370,63 @@ func TestReopenWhenFull(t *testing.T) {
 		if !fixed && (err != nil || said(lines, Stdout) != "one\n") || fixed && err == nil {
 			t.Errorf("old: %v %v", lines, err)
 		}
+	}
+}
+
+// A file that somebody has emptied need not be rotated yet; and what somebody
+// else has put at PATH is not thrown away.
+func TestRotationLooksFirst(t *testing.T) {
+	for _, rotate := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "log")
+		l := opened(t, &Config{Paths: []string{path}, SizeMax: int64(2 * (criPrefix + 2)), Rotate: rotate, MaxFiles: 5}, sound())
+		say := func(text string) { l.Write(Stdout, at, []byte(text+"\n"), false) }
+		say("a")
+		say("b")
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		say("c")
+		if names := sorted(t, path); len(names) != 1 || strings.Count(read(t, path), "\n") != 1 {
+			t.Errorf("rotate %v: %v", rotate, names)
+		}
+		if err := os.Rename(path, path+".9"); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, "2026-11-21T16:17:13.123456789+00:00 stdout F x\n")
+		say("d")
+		say("e")
+		lines, err := parseCRI(readAll(t, sorted(t, path)))
+		if err != nil || said(lines, Stdout) != "c\nd\nx\ne\n" {
+			t.Errorf("rotate %v: %v %v", rotate, lines, err)
+		}
+	}
+}
+
+// A fifo that is reopened is only opened again.
+func TestReopenFifo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	l := opened(t, &Config{Paths: []string{path}}, sound())
+	l.Write(Stdout, at, []byte("a\n"), false)
+	if err := l.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	l.Write(Stdout, at, []byte("b\n"), false)
+	b := make([]byte, 1000)
+	n, err := unix.Read(fd, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := parseCRI(string(b[:n]))
+	if st, err2 := os.Lstat(path); err != nil || said(lines, Stdout) != "a\nb\n" || err2 != nil || st.Mode()&os.ModeNamedPipe == 0 {
+		t.Error(lines, err, st)
 	}
 }
 
