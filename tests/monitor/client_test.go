@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,3 +154,8 @@ func atoi(t testing.TB, s string) int {
 func bind(from, to string) specs.Mount {
 	return specs.Mount{Destination: to, Type: "bind", Source: from, Options: []string{"rbind"}}
 }
+
+// fewMoments is how long nothing must come.
+const fewMoments = 100 * time.Millisecond
+
+func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }

@@ -260,7 +260,7 @@ func TestConsole(t *testing.T) {
 			}
 			return seen != ""
 		})
-		if !regexp.MustCompile(`^conmon-term\.[A-Za-z0-9]{6}$`).MatchString(seen) {
+		if !regexp.MustCompile(`^conmon-term\.[A-Za-z0-9]{6,8}$`).MatchString(seen) {
 			t.Errorf("console socket %q", seen)
 		}
 		c.report()

@@ -420,7 +420,7 @@ func (c *session) clean() {
 		}
 	}
 	// The bundle is the caller's and goes as a whole; these stay in it.
-	for _, name := range []string{"ctl", "winsz", "oom"} {
+	for _, name := range []string{"ctl", "winsz", "oom", "exit.json"} {
 		_ = os.Remove(c.inBundle(name))
 	}
 	kit.NoLeak(c.t, c.rt, c.before, c.bundle)

@@ -63,6 +63,8 @@ func TestStartPipeHoldsEverything(t *testing.T) {
 				case "a long text":
 					_, err := c.startPipe.Write(make([]byte, 4096))
 					kit.Must(t, err)
+					c.startPipe.Close()
+					c.startPipe = nil
 				}
 				c.proceed()
 				if l := c.report(); l.n <= 0 {
