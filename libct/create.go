@@ -56,10 +56,8 @@ type Create struct {
 	m         *machine
 	stepOf    []int // step of each of the child's operations
 	stubErrno syscall.Errno
-	netNS     <-chan netNS // being made by a thread
-	net       int          // made by it; 0: not yet, or not so
-	at        int          // step that the parent is at
-	sock      int          // the parent's end; -1 before
+	at        int // step that the parent is at
+	sock      int // the parent's end; -1 before
 	lock      *stateLock
 	fds       []int // received from the child, not yet used
 	pidFile   bool  // the pid file has been written
@@ -99,6 +97,7 @@ func (c *Create) Execute() error {
 		c.rollback()
 		return err
 	}
+	c.m.endThread()
 	unix.Close(c.sock)
 	if c.lock != nil {
 		c.lock.close()
@@ -245,33 +244,63 @@ func (c *Create) clone() error {
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = c.m.regs[c.Plan.cgroupFD]
 	}
-	back := -1
+	enter := -1
 	if r := c.Plan.enterPID; r != 0 {
+		enter = int(c.m.regs[r])
+	}
+	if c.Plan.threads {
+		if err := c.cloneByThread(&args, enter); err != nil {
+			return err
+		}
+		return c.cloned()
+	}
+	if enter >= 0 {
 		// pid_for_children belongs to this thread, and must be put back
 		// before anything else is forked from it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		var err error
-		if back, err = unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		back, err := unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
 			return &specs.Error{Syscall: "open", Path: "/proc/thread-self/ns/pid", Errno: err.(unix.Errno)}
 		}
 		defer unix.Close(back)
-		if err := unix.Setns(int(c.m.regs[r]), unix.CLONE_NEWPID); err != nil {
+		defer unix.Setns(back, unix.CLONE_NEWPID)
+		if err := unix.Setns(enter, unix.CLONE_NEWPID); err != nil {
 			return &specs.Error{Syscall: "setns", Errno: err.(unix.Errno)}
 		}
 	}
 	pid, e := c.m.fork(&args)
-	if back >= 0 {
-		if err := unix.Setns(back, unix.CLONE_NEWPID); err != nil {
-			return &specs.Error{Syscall: "setns", Errno: err.(unix.Errno)}
-		}
-	}
 	if e != 0 {
 		return &specs.Error{Syscall: "clone3", Errno: e}
 	}
 	c.Pid, c.Pidfd = pid, int(pidfd)
+	return c.cloned()
+}
+
+// cloneByThread has the thread make the child; it may have been at its first
+// task until now, and then that may be what failed.
+func (c *Create) cloneByThread(args *cloneArgs, enter int) error {
+	if c.m.thread == nil {
+		if err := c.m.startThread(0); err != nil {
+			return err
+		}
+	}
+	pid, pidfd, at, e := c.m.cloneByThread(args, enter)
+	if e != 0 {
+		err := &specs.Error{Syscall: at, Errno: e}
+		if at == "unshare" {
+			return c.wrap(c.Plan.begun, err)
+		}
+		return err
+	}
+	c.Pid, c.Pidfd = pid, pidfd
+	return nil
+}
+
+// cloned is what the parent does as soon as there is a child.
+func (c *Create) cloned() error {
 	if c.Plan.staged {
-		c.helper = pid
+		c.helper = c.Pid
 	}
 	unix.Close(int(c.m.regs[c.Plan.childEnd]))
 	c.m.regs[c.Plan.childEnd] = 0
@@ -430,6 +459,7 @@ func (c *Create) rollback() {
 		unix.Kill(c.Pid, unix.SIGKILL) // our own child, not yet reaped: the number is still its
 		Wait(c.Pid)
 	}
+	c.m.endThread()
 	if c.Pidfd >= 0 {
 		unix.Close(c.Pidfd)
 	}
@@ -468,12 +498,6 @@ func (c *Create) release() {
 		}
 	}
 	drop(c.Plan.childEnd)
-	if c.netNS != nil {
-		c.net = (<-c.netNS).fd
-	}
-	if c.net > 2 {
-		unix.Close(c.net)
-	}
 	for i := range c.Plan.Steps {
 		if c.Plan.Steps[i].Actor != Parent {
 			continue

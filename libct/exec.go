@@ -59,7 +59,7 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	flags := b.namespaceFlags
 	b.clone = cloneArgs{flags: unix.CLONE_PIDFD, exitSignal: uint64(unix.SIGCHLD)}
 	why := "made in the pid namespace of the container; setns(2), clone3(2)"
-	does := "clone3({flags=CLONE_PIDFD, exit_signal=SIGCHLD})"
+	does := ""
 	switch {
 	case flags&unix.CLONE_NEWPID == 0:
 	case flags&unix.CLONE_NEWUSER != 0 && b.host.EUID != 0:
@@ -71,19 +71,17 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	default:
 		flags &^= unix.CLONE_NEWPID
 		b.enterPID = b.initPidfd
-		does = "setns(INIT, CLONE_NEWPID); " + does
+		does = "setns(INIT, CLONE_NEWPID); "
 	}
 	b.prepareStub()
+	b.threads = haveThread && b.stub != 0
 	dirs := b.req.CgroupDirs
 	if v2 := cgroup.InitialCgroupDir(dirs); v2 != "" {
 		b.cgroupFD = b.newReg()
 		b.step(Parent, "open cgroup", "", "clone3(2) makes the process in it; cgroups(7)")
 		b.op(unix.SYS_OPENAT, n(unix.AT_FDCWD), b.str(v2), n(unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)).to(b.cgroupFD)
 	}
-	if b.cgroupFD != 0 {
-		does = strings.Replace(does, "CLONE_PIDFD", "CLONE_PIDFD|CLONE_INTO_CGROUP", 1)
-	}
-	b.call("clone", "", why, []string{does}, (*Create).clone)
+	b.call("clone", "", why, []string{does + b.toldClone()}, (*Create).clone)
 	if !b.staged {
 		b.announce()
 	}

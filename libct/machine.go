@@ -18,6 +18,7 @@ type machine struct {
 	stamps []uint64 // time after each of the child's operations, in the shared mapping; empty: not asked for
 	result Reg      // register of the pipe that tells start about a failed execve, if there is one
 	kept   uintptr  // errno remembered by opKeep
+	thread *thread  // what makes the child, where that is not a fork
 	fault  fault    // where to fail on purpose (builds with the tag faults)
 }
 

@@ -65,7 +65,8 @@ func (b *builder) namespaces() (joins []joined, fresh uint64) {
 // cloneChild makes the process. With an intermediate process (staged) the
 // first clone3 is a plain fork and the second makes the namespaces.
 func (b *builder) cloneChild() {
-	joins, fresh := b.netNamespace(b.namespaces())
+	joins, fresh := b.namespaces()
+	early := b.early()
 	b.joins = joins
 	atOnce := fresh &^ lateNamespaces
 	for _, j := range joins {
@@ -83,18 +84,28 @@ func (b *builder) cloneChild() {
 	}
 	b.clone = cloneArgs{flags: unix.CLONE_PIDFD, exitSignal: uint64(unix.SIGCHLD)}
 	if !b.staged {
-		b.clone.flags |= atOnce
+		b.clone.flags |= atOnce &^ early
 	}
 	why := "one clone3(2) makes the process and all its new namespaces; the child inherits this plan and returns to no runtime"
 	if b.staged {
 		why = "a plain fork first: only a process of its own can enter existing pid and user namespaces; setns(2)"
 	}
-	told := b.clone.flags
-	if b.cgroupFD != 0 {
-		told |= unix.CLONE_INTO_CGROUP
+	if early != 0 {
+		why = "the child inherits the thread's namespaces and this plan, in the parent's memory until it has a program of its own; clone3(2)"
 	}
-	b.call("clone", "/linux/namespaces", why,
-		[]string{"clone3({flags=" + cloneFlagNames(told) + ", exit_signal=SIGCHLD})"}, (*Create).clone)
+	b.call("clone", "/linux/namespaces", why, []string{b.toldClone()}, (*Create).clone)
+}
+
+// toldClone is the clone in the words of explain.
+func (b *builder) toldClone() string {
+	flags, where := b.clone.flags, ""
+	if b.cgroupFD != 0 {
+		flags |= unix.CLONE_INTO_CGROUP
+	}
+	if b.threads {
+		flags, where = flags|byThread, "in the thread: "
+	}
+	return where + "clone3({flags=" + cloneFlagNames(flags) + ", exit_signal=SIGCHLD})"
 }
 
 // closeParents gives up the child's copies of what only the parent may hold:
@@ -206,6 +217,10 @@ func cloneFlagNames(flags uint64) string {
 			s += name
 		}
 	}
+	add(unix.CLONE_VM, "CLONE_VM")
+	add(unix.CLONE_VFORK, "CLONE_VFORK")
+	add(unix.CLONE_PARENT_SETTID, "CLONE_PARENT_SETTID")
+	add(cloneClearSighand, "CLONE_CLEAR_SIGHAND")
 	add(unix.CLONE_PIDFD, "CLONE_PIDFD")
 	add(unix.CLONE_PARENT, "CLONE_PARENT")
 	add(unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP")

@@ -57,6 +57,8 @@ type Plan struct {
 	sealed              bool   // the runtime was, when it compiled the plan
 	stub                Reg    // the sealed program that the child becomes; 0: none is needed, or it will not do
 	belowEnd, aboveEnd  Reg    // the descriptors beside childEnd
+	threads             bool   // a thread makes the child, in our memory
+	begun               int    // step in which it was started, if that is not the clone's
 	initPidfd           Reg    // exec: the container's first process
 	enterPID            Reg    // pidfd or pid namespace that the clone is to be made in
 	mark                int    // step before which the child waits for the parent's word that it is recorded
@@ -120,7 +122,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 		b.warn("/linux/mountLabel: SELinux is not enabled on this host, and without it a label protects nothing; ignored")
 	}
 	b.compileFilter()
-	b.startNetNamespace()
+	b.beginThread()
 	b.stateDirectory()
 	b.cgroups()
 	b.channel()

@@ -236,7 +236,7 @@ func cloneFlags(t *testing.T, text string) (flags uint64) {
 // thread says whether pid is a thread of the parent.
 func (r *record) thread(pid int) bool {
 	for _, c := range r.calls {
-		if c.name == "clone" && isThread(c) && int(c.ret) == pid {
+		if isThread(c) && int(c.ret) == pid {
 			return true
 		}
 	}
@@ -247,7 +247,7 @@ func (r *record) thread(pid int) bool {
 func (r *record) parents() (mine []call) {
 	threads := map[int]bool{r.parent: true}
 	for _, c := range r.calls {
-		if c.name == "clone" && isThread(c) {
+		if isThread(c) {
 			threads[int(c.ret)] = true
 		}
 		if threads[c.pid] {

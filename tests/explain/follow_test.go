@@ -86,8 +86,9 @@ type walk struct {
 // the program, and the last to be an execve(2) that succeeds.
 func (w *walk) follow(calls []call, pid int) error {
 	mine := of(calls, pid)
-	// After the clone the Go runtime resets the handlers of signals.
-	for len(mine) > 0 && (mine[0].name == "rt_sigaction" || mine[0].name == "rt_sigprocmask") {
+	// After the clone the handlers and the mask of signals are reset, and who
+	// waits for the child is told.
+	for len(mine) > 0 && (mine[0].name == "rt_sigaction" || mine[0].name == "rt_sigprocmask" || mine[0].name == "futex") {
 		mine = mine[1:]
 	}
 	kept := ""
