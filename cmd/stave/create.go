@@ -26,6 +26,7 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	if err != nil {
 		return nil, err
 	}
+	warm(1536 << 10)
 	libct.Undumpable()
 	f := &a.inv.Flags
 	req.ID, req.Root = id, a.root

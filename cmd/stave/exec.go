@@ -22,6 +22,7 @@ func (a *app) exec() (int, error) {
 	if file == "" && len(a.inv.Args) < 2 {
 		return failed, &usageError{"process args cannot be empty", "stave exec ID COMMAND, or --process FILE"}
 	}
+	warm(768 << 10)
 	libct.Undumpable()
 	c, err := libct.Open(a.root, id)
 	if err != nil {

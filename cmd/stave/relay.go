@@ -1,10 +1,8 @@
 package main
 
 import (
-	"os"
-	"os/signal"
 	"syscall"
-	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -13,23 +11,16 @@ import (
 
 // relay is what a foreground command does while its process runs: it passes
 // signals on, and moves bytes between our terminal and the container's.
-type relay struct{ signals chan os.Signal }
+type relay struct{ signals int } // descriptor that gives a byte for each; -1: there are none to be had
 
-// newRelay takes the signals that a supervisor or a terminal ends us with: they
-// must not end us and leave the container. To take one costs some 60 µs here,
-// so the others wait until the program runs.
-func newRelay() *relay {
-	r := &relay{signals: make(chan os.Signal, 64)}
-	signal.Notify(r.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
-	return r
-}
-
-// takeRest takes all others that have a meaning for a program. Those that the
+// passedOn are the signals that have a meaning for a program. Those that the
 // kernel raises for our own faults, and SIGCHLD, stay ours.
-func (r *relay) takeRest() {
-	signal.Notify(r.signals, syscall.SIGWINCH, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
-		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGIO, syscall.SIGPWR)
-}
+var passedOn = [...]syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGUSR1, syscall.SIGUSR2,
+	syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGIO, syscall.SIGPWR}
+
+// newRelay takes the signals: from here on they must not end us and leave the
+// container.
+func newRelay() *relay { return &relay{takeSignals(passedOn[:])} }
 
 // attend waits for the process of c and gives its exit status.
 func (r *relay) attend(c *libct.Create) int {
@@ -38,29 +29,42 @@ func (r *relay) attend(c *libct.Create) int {
 		t = openTerminal(c.Master)
 		defer t.restore()
 	}
-	go func() {
-		for s := range r.signals {
-			if s == syscall.SIGWINCH && t != nil {
-				t.resize()
-				continue
-			}
-			unix.PidfdSendSignal(c.Pidfd, s.(syscall.Signal), nil, 0)
-		}
-	}()
-	// Most of what ends at once needs none of them.
-	rest := time.AfterFunc(5*time.Millisecond, r.takeRest)
-	defer rest.Stop()
-	var status unix.WaitStatus
+	wait := []unix.PollFd{{Fd: int32(c.Pidfd), Events: unix.POLLIN}, {Fd: int32(r.signals), Events: unix.POLLIN}}
+	pollSoon(wait)
 	for {
-		_, err := unix.Wait4(c.Pid, &status, 0, nil)
-		if err != unix.EINTR {
+		if wait[1].Revents != 0 {
+			r.pass(c, t)
+		}
+		if wait[0].Revents != 0 {
 			break
 		}
+		unix.Poll(wait, -1)
 	}
+	status := libct.Wait(c.Pid)
 	if t != nil {
 		t.drain()
 	}
 	return exitStatus(status)
+}
+
+// pollSoon waits for a few milliseconds, in which many a program ends, without
+// telling Go's scheduler: that would wake a thread to take over from us.
+func pollSoon(wait []unix.PollFd) {
+	ts := unix.NsecToTimespec(5e6)
+	syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wait[0])), uintptr(len(wait)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+}
+
+// pass hands on the signals that have come.
+func (r *relay) pass(c *libct.Create, t *terminal) {
+	var come [64]byte
+	n, _ := unix.Read(r.signals, come[:])
+	for _, s := range come[:max(n, 0)] {
+		if syscall.Signal(s) == syscall.SIGWINCH && t != nil {
+			t.resize()
+			continue
+		}
+		unix.PidfdSendSignal(c.Pidfd, syscall.Signal(s), nil, 0)
+	}
 }
 
 // terminal connects our own terminal, or whatever our stdio is, with the
