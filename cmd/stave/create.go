@@ -8,6 +8,7 @@ import (
 
 	"stave/libct"
 	"stave/libct/trace"
+	"stave/libct/warm"
 	"stave/specs"
 )
 
@@ -26,7 +27,7 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	if err != nil {
 		return nil, err
 	}
-	warm(1536 << 10)
+	warm.Heap(1280 << 10)
 	libct.Undumpable()
 	f := &a.inv.Flags
 	req.ID, req.Root = id, a.root

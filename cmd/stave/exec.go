@@ -7,6 +7,7 @@ import (
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
 	"stave/libct"
+	"stave/libct/warm"
 	"stave/specs"
 )
 
@@ -22,7 +23,7 @@ func (a *app) exec() (int, error) {
 	if file == "" && len(a.inv.Args) < 2 {
 		return failed, &usageError{"process args cannot be empty", "stave exec ID COMMAND, or --process FILE"}
 	}
-	warm(768 << 10)
+	warm.Heap(512 << 10)
 	libct.Undumpable()
 	c, err := libct.Open(a.root, id)
 	if err != nil {

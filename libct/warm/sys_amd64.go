@@ -1,0 +1,3 @@
+package warm
+
+const sysMadvise = 28
