@@ -144,7 +144,7 @@ func TestTableForbids(t *testing.T) {
 			t.Errorf("%s may import %v", p.ImportPath, p.Imports)
 		}
 	}
-	if w := verdict(pkg{ImportPath: "stave/libct/early", Imports: []string{"unsafe"}}, table); w != nil {
+	if w := verdict(pkg{ImportPath: "stave/libct/nofile", Imports: []string{"unsafe"}}, table); w != nil {
 		t.Error(w)
 	}
 }
