@@ -142,6 +142,8 @@ func (l *Logs) addFile(c *Config, k kernel, path string, s *sink) error {
 	if err := openFile(f); err != nil {
 		return err
 	}
+	s.form.stamp(Stdout, 0) // reads the time zone now, and not in the middle of output
+	s.form.stamp(Stderr, 0)
 	s.place, s.file, s.buf, s.block, s.global = f, f, l.buf, c.OnFull == Block, limitOf(c.GlobalSizeMax)
 	l.sinks = append(l.sinks, s)
 	return nil
@@ -249,8 +251,8 @@ func (l *Logs) Passthrough() bool { return l.passthrough }
 // Journald says that the journal is among the logs.
 func (l *Logs) Journald() bool { return l.journald }
 
-// Close writes what it can of all that is held or stuck, and makes files
-// durable. The error is the first of those that left something unwritten.
+// Close ends both streams, writes what it can of all that is held or stuck, and
+// makes files durable. The error is the first of those that left something unwritten.
 func (l *Logs) Close() error {
 	var first error
 	for _, k := range l.sinks {
@@ -269,5 +271,5 @@ func (l *Logs) free() {
 	if l.ownBuf {
 		l.buf.Close()
 	}
-	l.sinks, l.buf = nil, nil
+	l.sinks, l.buf, l.ownBuf = nil, nil, false
 }

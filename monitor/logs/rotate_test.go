@@ -392,11 +392,22 @@ func TestRotationLooksFirst(t *testing.T) {
 		if err := os.Rename(path, path+".9"); err != nil {
 			t.Fatal(err)
 		}
-		write(t, path, "2026-11-21T16:17:13.123456789+00:00 stdout F x\n")
+		const x = "2026-11-21T16:17:13.123456789+00:00 stdout F x\n"
+		write(t, path, x)
 		say("d")
 		say("e")
+		// One that is full is rotated at once, or truncated.
+		if err := os.Rename(path, path+".8"); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, x+x)
+		say("f")
+		want := "c\nd\nx\ne\nf\n"
+		if rotate {
+			want = "c\nd\nx\ne\nx\nx\nf\n"
+		}
 		lines, err := parseCRI(readAll(t, sorted(t, path)))
-		if err != nil || said(lines, Stdout) != "c\nd\nx\ne\n" {
+		if err != nil || said(lines, Stdout) != want {
 			t.Errorf("rotate %v: %v %v", rotate, lines, err)
 		}
 	}
