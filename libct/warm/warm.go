@@ -47,5 +47,16 @@ var _ = first()
 
 func first() struct{} {
 	Heap(320 << 10)
+	deep()
 	return struct{}{}
+}
+
+// deep makes the stack as large as it is going to be, in one step and while
+// there is little on it: otherwise it is doubled and copied four times, each
+// time with the maps of all functions that are on it.
+//
+//go:noinline
+func deep() byte {
+	var room [24 << 10]byte
+	return room[len(onHeap)&1]
 }
