@@ -48,7 +48,7 @@ func (h *Conmon) Run(m *Monitor) (status int, err error) {
 		h.unlink()
 		return 1, err
 	}
-	m.signals.on = h.c.Stop
+	m.signals.stop = h.c.Stop
 	h.delay.fire = h.exitCommand
 	if h.AttachPipe >= 0 {
 		if err := tell(&h.AttachPipe, appendLine(nil, "data", 0, "")); err != nil {
@@ -214,7 +214,7 @@ func (h *Conmon) exitCommand() {
 		fail(err)
 		return
 	}
-	cmd.mask, cmd.oomScore, cmd.onlyStdio = h.m.Mask, []byte(h.m.OOMScore), true
+	cmd.oomScore, cmd.onlyStdio = []byte(h.m.OOMScore), true
 	pid, pidfd, err := cmd.start()
 	if err != nil {
 		fail(err)
@@ -233,6 +233,6 @@ func (h *Conmon) exitCommandEnded(status Status) {
 	if code := status.ExitCode(); code != 0 {
 		h.status = code & 0xff
 	}
-	h.m.reaper.sweep()
+	h.m.sweep()
 	h.m.End()
 }

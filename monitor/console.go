@@ -159,8 +159,11 @@ func (k *console) hungUp() {
 
 // resize sets the size of the terminal, now or when it comes.
 func (k *console) resize(rows, cols uint16) {
+	if k.c == nil {
+		return // no terminal, and none to come
+	}
 	k.size, k.sized = unix.Winsize{Row: rows, Col: cols}, true
-	if fd := k.c.stdout.fd; fd >= 0 && k.c.conf.Terminal {
+	if fd := k.c.stdout.fd; fd >= 0 {
 		if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &k.size); err != nil {
 			k.c.m.Notices.warnErr(failed("resize the terminal", "ioctl", "TIOCSWINSZ", err))
 		}

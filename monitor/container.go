@@ -244,7 +244,7 @@ func (c *Container) runtimeEnded(status Status) {
 		}
 		c.happened(evFailed)
 	}
-	c.m.reaper.sweep() // what it has left behind
+	c.m.sweep() // what it has left behind
 }
 
 // adopt takes the process over from the runtime.

@@ -10,11 +10,9 @@ import (
 )
 
 // fork.go: from a prepared command to a process. syscall.ForkExec would do but
-// for what has to happen between fork and exec: the signal mask
-// of the caller comes back (ours is full, and to lift it in this process, be
-// it for a moment, would let a SIGTERM in), oom_score_adj too, LISTEN_PID needs
-// the pid of the process it is for, and descriptors above stdio may have to go.
-// Also the limit of open files, which Go's syscall package raises for itself.
+// for what has to happen between fork and exec: oom_score_adj comes back,
+// LISTEN_PID needs the pid of the process it is for, and descriptors above
+// stdio may have to go.
 //
 // The child runs no Go but the few lines of exec below: no allocation, no
 // growing stack, no lock. See libct/child.go, which does the same on a larger scale.
@@ -26,7 +24,6 @@ type command struct {
 	envp  []*byte
 	stdio [3]int
 
-	mask        uint64 // signal mask to run with
 	oomScore    []byte // for /proc/self/oom_score_adj; empty: leave it
 	dieWith     int    // parent whose end kills it; 0: it lives on
 	onlyStdio   bool   // descriptors from 3 up are closed
@@ -179,11 +176,8 @@ func (c *command) exec() syscall.Errno {
 		pid, _, _ := syscall.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
 		putDecimal(c.listenPID, uint32(pid))
 	}
-	if c.noFile.Max != 0 {
+	if c.noFile.Max != 0 { // Go's syscall package has raised the soft limit for itself
 		syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&c.noFile)), 0, 0, 0)
-	}
-	if _, _, e := syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0); e != 0 {
-		return e
 	}
 	_, _, e := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)), uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envp[0])))
 	return e

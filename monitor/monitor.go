@@ -13,7 +13,6 @@ import (
 // Inherited is what the process found when it began, for those who come after it.
 type Inherited struct {
 	Env      []string // environment of what is started
-	Mask     uint64   // signal mask of what is started, as a set of the kernel's
 	OOMScore string   // of what is started; empty: as it is
 }
 
@@ -27,7 +26,6 @@ type Monitor struct {
 	table     *[states][events]action
 	in        scratch
 	out       *logs.Buffer
-	reaper    reaper
 	signals   signals
 	processes []*process
 	creating  int // runtimes at work
@@ -43,7 +41,7 @@ type Monitor struct {
 // New makes a monitor of this process. The caller has locked the goroutine to its thread.
 func New(from Inherited, notices *Notices) (*Monitor, error) {
 	m := &Monitor{Inherited: from, Notices: notices, table: lifecycle()}
-	for _, step := range []func() error{m.open, m.in.open, m.openOut, func() error { return m.reaper.open(m) }, func() error { return m.signals.open(m) }} {
+	for _, step := range []func() error{m.open, m.in.open, m.openOut, func() error { return m.signals.open(m) }} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -95,66 +93,6 @@ func (m *Monitor) closeLog(l *logs.Logs) error {
 		}
 	}
 	return l.Close()
-}
-
-// Signals are those that a monitor takes from its signalfd. Whoever executes it
-// blocks them first (BlockSignals), so that every thread of it has them blocked.
-func Signals() uint64 {
-	set := uint64(0)
-	for _, s := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2} {
-		set |= 1 << (s - 1)
-	}
-	return set
-}
-
-// BlockSignals blocks Signals in this thread and gives the mask before that.
-func BlockSignals() (before uint64, err error) {
-	set := unix.Sigset_t{}
-	set.Val[0] = Signals()
-	old := unix.Sigset_t{}
-	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old); err != nil {
-		return 0, failed("block signals", "rt_sigprocmask", "", err)
-	}
-	return old.Val[0], nil
-}
-
-// signals is the signalfd(2).
-type signals struct {
-	watch
-	m *Monitor
-	// On is called with SIGTERM, SIGINT and SIGQUIT. The others are of no
-	// meaning to a monitor, and not its end either.
-	on func(unix.Signal)
-}
-
-func (s *signals) open(m *Monitor) error {
-	s.m = m
-	set := unix.Sigset_t{}
-	set.Val[0] = Signals()
-	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
-	if err != nil {
-		return failed("hear of signals", "signalfd4", "", err)
-	}
-	s.fd = fd
-	return m.add(&s.watch, unix.EPOLLIN, s)
-}
-
-func (s *signals) ready(uint32) {
-	var info [128]byte // struct signalfd_siginfo
-	n, err := unix.Read(s.fd, info[:])
-	if err != nil || n != len(info) {
-		return
-	}
-	sig := unix.Signal(info[0]) // ssi_signo, 32 bits of which 8 are used
-	if info[0] == 0 {
-		sig = unix.Signal(info[3]) // big-endian
-	}
-	switch sig {
-	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
-		if s.on != nil {
-			s.on(sig)
-		}
-	}
 }
 
 // realtime is the clock of log records.

@@ -82,7 +82,7 @@ func (n *Notices) syslog(level Level, text string) {
 	}
 	defer unix.Close(fd)
 	const user = 1 << 3 // LOG_USER
-	severity, name := 6, [...]string{"nerror", "nwarn", "ninfo", "ndebug", "ntrace"}[level]
+	severity, name := 6, [...]string{"error", "nwarn", "ninfo", "ndebug", "ntrace"}[level]
 	if level == Fatal {
 		severity = 3
 	}

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stave/monitor/sigchld"
+	"stave/monitor/sigevent"
 )
 
 // reap.go: how processes end. Each process that matters is watched through its
@@ -142,39 +142,49 @@ func (p *process) signalGroup(sig unix.Signal) error {
 	return nil
 }
 
-// reaper collects orphans.
-type reaper struct {
+// signals hears of SIGCHLD, and of what asks the monitor to end.
+type signals struct {
 	watch
 	m *Monitor
+	// stop is called with SIGTERM, SIGINT and SIGQUIT. SIGHUP and the like
+	// mean nothing to a monitor, and are not its end either. (SIGPIPE would
+	// be, if somebody sent it.)
+	stop func(unix.Signal)
 }
 
-func (r *reaper) open(m *Monitor) error {
-	r.m = m
-	fd, err := sigchld.Open()
+func (s *signals) open(m *Monitor) error {
+	s.m = m
+	fd, err := sigevent.Open(unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGPIPE)
 	if err != nil {
-		return failed("hear of children", "rt_sigaction", "", err)
+		return failed("hear of signals", "rt_sigaction", "", err)
 	}
-	r.fd = fd
-	return m.add(&r.watch, unix.EPOLLIN, r)
+	s.fd = fd
+	return m.add(&s.watch, unix.EPOLLIN, s)
 }
 
-func (r *reaper) ready(uint32) {
-	var count [8]byte
-	unix.Read(r.fd, count[:])
-	r.sweep()
+func (s *signals) ready(uint32) {
+	sigevent.Take(s.fd)
+	if sigevent.Has(unix.SIGCHLD) {
+		s.m.sweep()
+	}
+	for _, sig := range [...]unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGQUIT} {
+		if s.stop != nil && sigevent.Has(sig) {
+			s.stop(sig)
+		}
+	}
 }
 
 // sweep takes all children that have ended. While a runtime is at work it
 // leaves them alone: one of them may be the container that the runtime is
 // about to tell us of, and its status must wait for us to know its name. All
 // that can be missed meanwhile is an orphan that stays a zombie a little longer.
-func (r *reaper) sweep() {
-	for r.m.creating == 0 {
+func (m *Monitor) sweep() {
+	for m.creating == 0 {
 		info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 		if err != nil || info.pid == 0 {
 			return
 		}
-		if p := r.m.processOf(int(info.pid)); p != nil {
+		if p := m.processOf(int(info.pid)); p != nil {
 			p.collect()
 			continue
 		}

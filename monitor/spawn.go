@@ -50,7 +50,6 @@ func (c *Container) spawnRuntime(stdio [3]int) error {
 		return err
 	}
 	cmd.stdio = stdio
-	cmd.mask = c.m.Mask
 	cmd.oomScore = []byte(c.m.OOMScore)
 	cmd.dieWith = unix.Getpid()
 	if c.conf.ReplaceListenPID || listensAs(c.m.Env, cmd.dieWith) {

@@ -32,6 +32,7 @@ func main() {
 }
 
 func run(argv []string) int {
+	unix.Umask(0o022) // what modes in here mean, whoever calls
 	handed := receive(syscall.Environ())
 	values, problem := cli.Parse(argv)
 	switch {
@@ -62,13 +63,12 @@ func run(argv []string) int {
 }
 
 // stay is the monitor itself.
-func stay(h *monitor.Conmon, handed *inheritance, notices *monitor.Notices) (int, error) {
+func stay(h *monitor.Conmon, handed *monitor.Inherited, notices *monitor.Notices) (int, error) {
 	if unix.Geteuid() == 0 {
 		// What we hold of a container's output is nobody else's to look at.
 		// Not without root's rights: our own /proc/self would be closed to us.
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	}
-	unix.Umask(0o022)
 	// execve(2) named us after the link, exe.
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData("stave-monitor\x00"))), 0, 0, 0)
 	h.Held = inheritedFDs()
@@ -86,7 +86,7 @@ func stay(h *monitor.Conmon, handed *inheritance, notices *monitor.Notices) (int
 		notices.Stderr = false
 	}
 	unix.Setsid() // fails for the leader of a group, which is as far from a terminal as it can get
-	m, err := monitor.New(handed.Inherited, notices)
+	m, err := monitor.New(*handed, notices)
 	if err != nil {
 		return 1, err
 	}

@@ -11,6 +11,7 @@ import (
 	"stave/cmd/stave-monitor/cli"
 	"stave/monitor"
 	"stave/monitor/logs"
+	"stave/monitor/sigevent"
 	"stave/specs"
 )
 
@@ -19,18 +20,16 @@ import (
 // executions of this program:
 //
 //	one  checks everything that the caller shall hear of on stderr, waits for
-//	     the caller's start pipe, blocks the signals that the monitor will read
-//	     from a signalfd, and executes
+//	     the caller's start pipe, and executes
 //	two  which is the monitor: a child, or with --sync one itself
 //
 // The second one knows itself by a variable, which it takes out of the
-// environment again before anybody else sees it. It must be a fresh execution
-// also with --sync: the threads of a Go program have the mask that it was
-// started with, and nothing changes it in all of them.
+// environment again before anybody else sees it. With --sync it would not have
+// to be; but it is what stays, and a fresh execution, with Go's runtime told to
+// be small, stays smaller.
 
-// marker is the variable; its value is the signal mask and the OOM score to
-// restore. Variables that steer Go's runtime are kept beside it, under its name
-// with theirs behind.
+// marker is the variable; its value is the OOM score to restore. Variables that
+// steer Go's runtime are kept beside it, under its name with theirs behind.
 const marker = "_STAVE_MONITOR"
 
 // tuning makes the runtime of the second execution small: one processor, for
@@ -42,18 +41,13 @@ var tuning = []struct{ name, value string }{
 	{"GODEBUG", "asyncpreemptoff=1"},
 }
 
-// inheritance is what the first execution hands to the second.
-type inheritance struct{ monitor.Inherited }
-
-// receive takes it out of the environment; nil: this is the first execution.
-func receive(environ []string) *inheritance {
-	var in *inheritance
+// receive takes out of the environment what the first execution hands to the
+// second; nil: this is the first.
+func receive(environ []string) *monitor.Inherited {
+	var in *monitor.Inherited
 	for _, e := range environ {
 		if v, ok := strings.CutPrefix(e, marker+"="); ok && in == nil {
-			mask, score, _ := strings.Cut(v, ":")
-			in = &inheritance{}
-			in.Mask, _ = strconv.ParseUint(mask, 16, 64)
-			in.OOMScore = score
+			in = &monitor.Inherited{OOMScore: v}
 		}
 	}
 	if in == nil {
@@ -80,8 +74,8 @@ func isTuning(name string) bool {
 }
 
 // environment is the one of the second execution.
-func environment(environ []string, mask uint64, score string) []string {
-	env := []string{marker + "=" + strconv.FormatUint(mask, 16) + ":" + score}
+func environment(environ []string, score string) []string {
+	env := []string{marker + "=" + score}
 	for _, t := range tuning {
 		env = append(env, t.name+"="+t.value)
 	}
@@ -115,11 +109,7 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	if err := waitForCaller(h); err != nil {
 		return err
 	}
-	mask, err := monitor.BlockSignals()
-	if err != nil {
-		return err
-	}
-	env := environment(syscall.Environ(), mask, score)
+	env := environment(syscall.Environ(), score)
 	const self = "/proc/self/exe"
 	if values.Bool("sync") {
 		err := syscall.Exec(self, os.Args, env)
@@ -163,16 +153,27 @@ func waitForCaller(h *monitor.Conmon) error {
 	if err != nil || fd < 0 {
 		return err
 	}
-	buf := make([]byte, 8192)
-	for {
-		_, err = unix.Read(fd, buf)
-		if err != unix.EINTR {
-			break
-		}
-	}
+	stop, err := sigevent.Open(unix.SIGTERM)
 	if err != nil {
-		return &specs.Error{Step: "wait for the caller", Syscall: "read", Path: monitor.EnvStartPipe, Errno: err.(syscall.Errno)}
+		return &specs.Error{Step: "wait for the caller", Syscall: "rt_sigaction", Errno: err.(syscall.Errno)}
 	}
+	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+	for {
+		if _, err = unix.Poll(ready, -1); err == unix.EINTR {
+			continue
+		}
+		if sigevent.Has(unix.SIGTERM) {
+			return &specs.Error{Step: "wait for the caller", Problem: "stopped by SIGTERM"}
+		}
+		if err == nil {
+			_, err = unix.Read(fd, make([]byte, 8192))
+		}
+		if err != nil {
+			return &specs.Error{Step: "wait for the caller", Syscall: "read", Path: monitor.EnvStartPipe, Errno: err.(syscall.Errno)}
+		}
+		break
+	}
+	unix.Close(stop)
 	if !h.Attach {
 		unix.Close(fd)
 		return nil

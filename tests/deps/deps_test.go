@@ -33,10 +33,10 @@ var table = map[string][]string{
 	"stave/libct/trace":           {"stave/libct", "stave/specs"},
 	"stave/monitor/logs":          {sys, "stave/specs"},
 	"stave/cmd/stave/cli":         {"stave/specs"},
-	"stave/monitor/sigchld":       {sys},
-	"stave/monitor":               {sys, "stave/specs", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigchld"},
+	"stave/monitor/sigevent":      {sys},
+	"stave/monitor":               {sys, "stave/specs", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigevent"},
 	"stave/cmd/stave-monitor/cli": {},
-	"stave/cmd/stave-monitor":     {sys, "stave/specs", "stave/cmd/stave-monitor/cli", "stave/monitor", "stave/monitor/logs"},
+	"stave/cmd/stave-monitor":     {sys, "stave/specs", "stave/cmd/stave-monitor/cli", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent"},
 	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
 

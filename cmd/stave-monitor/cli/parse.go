@@ -17,7 +17,8 @@ type given struct {
 // are ignored, as by conmon: its callers write `--api-version 1`, where the 1
 // is one. After a -- everything is such a word.
 //
-// problem says what is wrong, in GOption's words, which callers look for.
+// problem says what is wrong, in GOption's words, which callers look for. What
+// stands after --help may be wrong.
 func Parse(argv []string) (v *Values, problem string) {
 	v = &Values{}
 	for i := 0; i < len(argv); i++ {
@@ -31,7 +32,7 @@ func Parse(argv []string) (v *Values, problem string) {
 		case len(word) > 1 && word[0] == '-':
 			i, err = v.short(argv, i)
 		}
-		if err != "" {
+		if err != "" || v.Bool("help") {
 			return v, err
 		}
 	}
@@ -68,6 +69,9 @@ func (v *Values) short(argv []string, i int) (int, string) {
 		}
 		if Table[n].Kind == Bool {
 			v.add(n, "", "")
+			if Table[n].Name == "help" {
+				break
+			}
 			continue
 		}
 		text, name := word[k+1:], "-"+word[k:k+1]

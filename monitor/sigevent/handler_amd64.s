@@ -2,6 +2,9 @@
 
 // A signal handler in C's calling convention; sigaction(2).
 TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
+	LEAQ	·seen(SB), AX
+	MOVLQSX	DI, DI
+	MOVL	$1, (AX)(DI*4)
 	MOVL	·eventFD(SB), DI
 	LEAQ	·one(SB), SI
 	MOVL	$8, DX
