@@ -1,6 +1,7 @@
 package libct
 
 import (
+	"runtime"
 	"strings"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
@@ -75,6 +76,19 @@ func (b *builder) filterAllowsStub() bool {
 
 // auditArch is AUDIT_ARCH_X86_64: the stub is for that only.
 const auditArch = 0xc000003e
+
+// ownArch is the AUDIT_ARCH_* by which a filter knows us; 0: not in this list.
+func ownArch() uint32 {
+	switch runtime.GOARCH {
+	case "amd64":
+		return auditArch
+	case "arm64":
+		return 0xc00000b7
+	case "riscv64":
+		return 0xc00000f3
+	}
+	return 0
+}
 
 // becomeStub ends the child's part: the stub's arguments tell it the rest.
 func (b *builder) becomeStub(p *rspec.Process, field string) {

@@ -53,7 +53,9 @@ func (b *builder) terminal(p *rspec.Process, master, slave Reg) {
 	if p.User.UID != 0 {
 		b.op(unix.SYS_FCHOWN, slave.arg(), u(uint64(p.User.UID)), u(0xffffffff))
 	}
-	b.op(unix.SYS_IOCTL, slave.arg(), n(unix.TIOCSCTTY), n(0))
+	if !b.late { // else the process that it will be is not there yet
+		b.op(unix.SYS_IOCTL, slave.arg(), n(unix.TIOCSCTTY), n(0))
+	}
 	for fd := 0; fd < 3; fd++ {
 		b.op(unix.SYS_DUP3, slave.arg(), n(fd), n(0))
 	}

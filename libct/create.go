@@ -159,7 +159,7 @@ func (c *Create) letChild(begin, end int) error {
 		switch {
 		case err != nil || msg == 0:
 			if nr := c.m.ops[c.m.page.op].NR; end > mark && c.m.page.failed == 0 && (nr == unix.SYS_EXECVE || nr == unix.SYS_EXECVEAT) {
-				return nil
+				return c.adopt()
 			}
 			return c.childDied()
 		case msg == stubReport:
@@ -225,11 +225,19 @@ func (c *Create) adopt() error {
 	}
 	Wait(c.helper)
 	c.helper = 0
-	c.Pid = int(c.m.page.pid)
-	fd, err := unix.PidfdOpen(c.Pid, 0)
+	c.Pid = 0
+	pid := int(c.m.page.pid)
+	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return c.wrap(c.at, &specs.Error{Syscall: "pidfd_open", Errno: err.(unix.Errno)})
 	}
+	// The page may have been written to by whoever could trace the child: a
+	// process that is not our own child is none that we signal.
+	if err := unix.Waitid(unix.P_PIDFD, fd, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err == unix.ECHILD {
+		unix.Close(fd)
+		return c.wrap(c.at, &specs.Error{Syscall: "waitid", Errno: unix.ECHILD, Problem: "the child names another process as itself"})
+	}
+	c.Pid = pid
 	unix.Close(c.Pidfd)
 	c.Pidfd = fd
 	return nil
@@ -452,7 +460,10 @@ func (c *Create) rollback() {
 		unix.Kill(c.helper, unix.SIGKILL)
 		Wait(c.helper)
 		if c.Pid == c.helper {
-			c.Pid = int(c.m.page.pid)
+			c.Pid = 0
+			if pid := int(c.m.page.pid); unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil {
+				c.Pid = pid
+			}
 		}
 	}
 	if c.Pid > 0 {

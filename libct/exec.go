@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/libct/cgroup"
+	"stave/libct/seccomp"
 	"stave/specs"
 )
 
@@ -31,12 +32,11 @@ func CompileExec(rec *specs.Record, p *rspec.Process, filter []byte, host *Host,
 	b.channel()
 	b.exposed = b.namespaceFlags&unix.CLONE_NEWUSER == 0 && (mayPtrace(rec, p) || b.namespaceFlags&unix.CLONE_NEWPID == 0)
 	b.enterNamespaces(rec)
-	b.session()
-	if fds := req.stdio; fds != nil {
-		b.step(Child, "stdio", "", "the pipes of the hook; dup(2)")
-		for i, fd := range fds {
-			b.op(unix.SYS_DUP3, n(fd), n(i), n(0))
-		}
+	if b.late {
+		b.step(Child, "file mode mask", "", "modes of what the plan makes are the plan's; umask(2)")
+		b.op(unix.SYS_UMASK, n(0))
+	} else {
+		b.session()
 	}
 	b.execConsole()
 	b.execProcfs(p)
@@ -65,9 +65,10 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 	case flags&unix.CLONE_NEWUSER != 0 && b.host.EUID != 0:
 		b.staged = true
 	case flags&unix.CLONE_NEWUSER == 0 && mayPtrace(rec, b.spec.Process):
-		// A process in there could trace ours and reach what it still
-		// holds (CVE-2016-9962): it must not be seen before it holds nothing.
-		b.staged = true
+		// A process in there could trace ours, reach what it still holds
+		// and use the capabilities that it still has (CVE-2016-9962): it
+		// must not be seen before it holds nothing.
+		b.staged, b.late = true, b.canBeLate()
 	default:
 		flags &^= unix.CLONE_NEWPID
 		b.enterPID = b.initPidfd
@@ -86,6 +87,12 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		b.announce()
 	}
 	b.closeParents()
+	if fds := b.req.stdio; fds != nil {
+		b.step(Child, "stdio", "", "the pipes of the hook; dup(2)")
+		for i, fd := range fds {
+			b.op(unix.SYS_DUP3, n(fd), n(i), n(0))
+		}
+	}
 	p := b.spec.Process
 	if a := p.ExecCPUAffinity; a != nil && a.Initial != "" {
 		b.affinity(a.Initial, "initial")
@@ -99,16 +106,65 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		b.op(unix.SYS_SETNS, b.initPidfd.arg(), u(flags))
 	}
 	b.close(b.initPidfd)
-	if b.staged {
+	if b.staged && !b.late {
 		b.step(Child, "clone into pid namespace", "/linux/namespaces", "setns(2) into a pid namespace is for children only")
-		keep := n(3 + b.req.PreserveFDs + b.req.ListenFDs)
-		b.op(unix.SYS_CLOSE_RANGE, keep, b.belowEnd.arg(), n(0)).ignore(uint16(unix.EINVAL)) // EINVAL: there are none
-		b.op(unix.SYS_CLOSE_RANGE, b.aboveEnd.arg(), u(0xffffffff), n(0))
+		b.closeAll()
 		b.op(unix.SYS_CLONE3, b.words(unix.CLONE_PARENT, 0, 0, 0, 0, 0, 0, 0), n(64)).flag(opFork)
 		b.announce()
 	}
 	if flags&unix.CLONE_NEWUSER != 0 {
 		b.becomeRoot("/linux/namespaces")
+	}
+}
+
+// closeAll closes every descriptor but those that the container keeps, and the
+// channel.
+func (b *builder) closeAll() {
+	keep := n(3 + b.req.PreserveFDs + b.req.ListenFDs)
+	b.op(unix.SYS_CLOSE_RANGE, keep, b.belowEnd.arg(), n(0)).ignore(uint16(unix.EINVAL)) // EINVAL: there are none
+	b.op(unix.SYS_CLOSE_RANGE, b.aboveEnd.arg(), u(0xffffffff), n(0))
+}
+
+// canBeLate says whether the child can be cloned into the pid namespace with
+// all done but what grants nothing. Not with a label, which is written through
+// a procfs of that namespace: there the security module keeps processes
+// apart. And not if a filter that is on before, as without no_new_privs it
+// must be, refuses what is still to come.
+func (b *builder) canBeLate() bool {
+	p := b.spec.Process
+	if p.ApparmorProfile != "" || p.SelinuxLabel != "" {
+		return false
+	}
+	if p.NoNewPrivileges || len(b.execFilter) <= 8 {
+		return true
+	}
+	if ownArch() == 0 {
+		return false
+	}
+	const fd = 9
+	for _, c := range [...]struct {
+		nr   uint32
+		args [6]uint64
+	}{{unix.SYS_CLONE, [6]uint64{unix.CLONE_PARENT}}, {unix.SYS_SETSID, [6]uint64{}}, {unix.SYS_IOCTL, [6]uint64{0, unix.TIOCSCTTY}},
+		{unix.SYS_SENDTO, [6]uint64{fd, 1, 1, unix.MSG_NOSIGNAL}}, {unix.SYS_READ, [6]uint64{fd, 1, 1}}} {
+		if !seccomp.Allows(b.execFilter[8:], ownArch(), c.nr, c.args) {
+			return false
+		}
+	}
+	return true
+}
+
+// cloneLate makes the container's process. clone(2) and not clone3(2), which
+// many filters pretend not to know because they cannot see its flags.
+func (b *builder) cloneLate(p *rspec.Process) {
+	b.step(Child, "clone into pid namespace", "/linux/namespaces",
+		"only now: whoever may trace it there finds nothing that is not the container's; CVE-2016-9962, clone(2)")
+	b.op(unix.SYS_CLONE, n(unix.CLONE_PARENT), n(0), n(0), n(0), n(0)).flag(opFork)
+	b.announce()
+	b.step(Child, "new session", "", "no controlling terminal of the host, and no signals from its job control; setsid(2)")
+	b.op(unix.SYS_SETSID)
+	if p.Terminal {
+		b.op(unix.SYS_IOCTL, n(0), n(unix.TIOCSCTTY), n(0))
 	}
 }
 

@@ -84,7 +84,7 @@ func flagText(nr uint16, i int, v uint64) string {
 		return bits(treeFlags, v)
 	case unix.SYS_MOVE_MOUNT:
 		return bits(moveFlags, v)
-	case unix.SYS_SETNS, unix.SYS_UNSHARE:
+	case unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_CLONE:
 		return cloneFlagNames(v)
 	case unix.SYS_FSOPEN:
 		return bits([]flagName{{unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"}}, v)

@@ -90,6 +90,7 @@ type builder struct {
 	notify     bool
 	flags      uint64
 	exposed    bool   // exec: a process of the container may trace the child
+	late       bool   // exec: so it is made in the pid namespace when it holds nothing any more
 	execFilter []byte // exec: the filter as the record keeps it
 	execNotify string // exec: where its listener goes
 

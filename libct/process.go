@@ -31,6 +31,9 @@ func (b *builder) process(p *rspec.Process, field string) {
 	}
 	b.user(p, field)
 	b.capabilities(p, field)
+	if b.late {
+		b.cloneLate(p)
+	}
 	if p.NoNewPrivileges {
 		b.step(Child, "no_new_privs", field+"/noNewPrivileges", "from here on execve(2) grants nothing, set-user-ID or not; prctl(2)")
 		b.op(unix.SYS_PRCTL, n(unix.PR_SET_NO_NEW_PRIVS), n(1), n(0), n(0), n(0))
@@ -104,6 +107,11 @@ func (b *builder) user(p *rspec.Process, field string) {
 // LISTEN_FDS ask for, out of the container. One call marks all of them: those
 // of the plan, and those that whoever called us leaked.
 func (b *builder) descriptors() {
+	if b.late {
+		b.step(Child, "close descriptors", "", "gone, and not only marked, before anybody of the container can look; close_range(2)")
+		b.closeAll()
+		return
+	}
 	b.step(Child, "close descriptors", "", "marked, so that they are gone with execve(2) and not before; close_range(2)")
 	b.op(unix.SYS_CLOSE_RANGE, n(3+b.req.PreserveFDs+b.req.ListenFDs), u(0xffffffff), n(unix.CLOSE_RANGE_CLOEXEC))
 }

@@ -153,7 +153,8 @@ func (b *builder) enterCgroups() {
 	// as the container's memory: that cgroup is entered last, by a
 	// descriptor. A new cgroup namespace must find us in it, though.
 	late := ""
-	if !b.isNew(rspec.CgroupNamespace) {
+	closes := b.initPidfd != 0 && b.staged && !b.late // exec does, all descriptors, and before that
+	if !b.isNew(rspec.CgroupNamespace) && !closes {
 		for _, d := range b.req.CgroupDirs {
 			if !d.H.V2 && len(d.Controllers) == 1 && d.Controllers[0] == "memory" {
 				late = d.Path + "/tasks"

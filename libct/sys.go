@@ -17,6 +17,7 @@ var syscalls = [...]syscallInfo{
 	{unix.SYS_CAPSET, "capset", "pp"},
 	{unix.SYS_CHDIR, "chdir", "s"},
 	{unix.SYS_CHROOT, "chroot", "s"},
+	{unix.SYS_CLONE, "clone", "xdddd"},
 	{unix.SYS_CLONE3, "clone3", "pd"},
 	{unix.SYS_CLOSE, "close", "f"},
 	{unix.SYS_CLOSE_RANGE, "close_range", "ddx"},
