@@ -196,3 +196,10 @@ func Eventually(limit time.Duration, ask func() bool) bool {
 		}
 	}
 }
+
+// Peek is what a command that still runs has written so far.
+func (c *Cmd) Peek() Result {
+	r := Result{Args: c.Args, outFile: c.res.outFile, errFile: c.res.errFile}
+	r.Reread()
+	return r
+}
