@@ -30,6 +30,7 @@ type command struct {
 	listenPID   []byte // where in the environment its pid belongs; empty: nowhere
 	oomPath     *byte
 	noFile      nofile.Limit
+	unblock     uint64 // signals, as a set of the kernel's
 	report      *report
 	reportPages []byte
 }
@@ -39,7 +40,7 @@ type report struct{ errno uint32 }
 
 // newCommand copies argv and env into the form of execve(2).
 func newCommand(argv, env []string) (*command, error) {
-	c := &command{stdio: [3]int{0, 1, 2}, noFile: nofile.Original}
+	c := &command{stdio: [3]int{0, 1, 2}, noFile: nofile.Original, unblock: 1 << (unix.SIGPIPE - 1)}
 	var err error
 	if c.path, err = unix.BytePtrFromString(argv[0]); err != nil {
 		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
@@ -179,6 +180,10 @@ func (c *command) exec() syscall.Errno {
 	if c.noFile.Max != 0 { // Go's syscall package has raised the soft limit for itself
 		syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&c.noFile)), 0, 0, 0)
 	}
+	// The monitor is started with it blocked. The other signals are as they
+	// should be: the runtime has put this thread's mask back, and execve(2)
+	// puts back the dispositions.
+	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&c.unblock)), 0, 8, 0, 0)
 	_, _, e := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)), uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envp[0])))
 	return e
 }

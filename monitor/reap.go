@@ -147,14 +147,13 @@ type signals struct {
 	watch
 	m *Monitor
 	// stop is called with SIGTERM, SIGINT and SIGQUIT. SIGHUP and the like
-	// mean nothing to a monitor, and are not its end either. (SIGPIPE would
-	// be, if somebody sent it.)
+	// mean nothing to a monitor, and are not its end either.
 	stop func(unix.Signal)
 }
 
 func (s *signals) open(m *Monitor) error {
 	s.m = m
-	fd, err := sigevent.Open(unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGPIPE)
+	fd, err := sigevent.Open(unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM)
 	if err != nil {
 		return failed("hear of signals", "rt_sigaction", "", err)
 	}

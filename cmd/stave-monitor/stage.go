@@ -109,6 +109,13 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	if err := waitForCaller(h); err != nil {
 		return err
 	}
+	// From the first instruction of the second execution on: until Go's
+	// runtime has set itself up there, this signal would end it.
+	pipe := unix.Sigset_t{}
+	pipe.Val[0] = 1 << (unix.SIGPIPE - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &pipe, nil); err != nil {
+		return &specs.Error{Step: "start the monitor", Syscall: "rt_sigprocmask", Errno: err.(syscall.Errno)}
+	}
 	env := environment(syscall.Environ(), score)
 	const self = "/proc/self/exe"
 	if values.Bool("sync") {
