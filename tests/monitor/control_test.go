@@ -191,7 +191,9 @@ func TestFifosAreReplaced(t *testing.T) {
 			c.control("ctl", "1 1 1\n") // fails without a reader
 		}
 		c.release()
-		c.wait()
+		if code := c.wait(); code != 0 {
+			t.Errorf("exit status %d", code)
+		}
 		c.clean()
 	})
 }
