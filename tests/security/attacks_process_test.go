@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,10 +332,21 @@ func consoleSocket(t *testing.T) (path string, sent <-chan string, done func()) 
 	return path, read, func() { l.Close(); <-ended }
 }
 
-// The default spec hides what leaks power and temperature (GHSA-7ww5-4wqc-m92c).
+// The default spec hides what leaks power and temperature (GHSA-7ww5-4wqc-m92c),
+// and the container that has it does not see it.
 func TestDefaultMasks(t *testing.T) {
 	kit.Begin(t)
-	r := kit.Subject(t)
+	if missing := unmasked(t, kit.NewRuntime(t, buildToy(t))); len(missing) == 0 {
+		t.Error("the toy, whose default masks nothing, is found to mask it all")
+	}
+	if missing := unmasked(t, kit.Subject(t)); len(missing) > 0 {
+		t.Errorf("not masked: %v", missing)
+	}
+}
+
+// unmasked lists what the default spec of a runtime should hide and does not.
+func unmasked(t *testing.T, r *kit.Runtime) (missing []string) {
+	t.Helper()
 	dir := kit.Dir(t)
 	if res := r.Do("spec", "--bundle", dir); res.Code != 0 {
 		t.Fatal(res)
@@ -344,8 +356,43 @@ func TestDefaultMasks(t *testing.T) {
 	var s specs.Spec
 	kit.Must(t, json.Unmarshal(data, &s))
 	for _, path := range []string{"/sys/devices/virtual/powercap", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware"} {
-		if !strings.Contains(" "+strings.Join(s.Linux.MaskedPaths, " ")+" ", " "+path+" ") {
-			t.Errorf("%s is not masked", path)
+		if !slices.Contains(s.Linux.MaskedPaths, path) {
+			missing = append(missing, path+": not in the list")
 		}
+	}
+	return missing
+}
+
+// What maskedPaths names cannot be read, listed or written from inside; the
+// control is the same container without them.
+func TestMaskedPathsHide(t *testing.T) {
+	kit.Begin(t)
+	r := kit.Subject(t)
+	var files, dirs []string
+	for _, path := range []string{"/proc/version", "/proc/uptime", "/proc/sys/kernel/ostype", "/proc/keys", "/proc/kallsyms"} {
+		if data, err := os.ReadFile(path); err == nil && len(data) > 0 {
+			files = append(files, path)
+		}
+	}
+	for _, path := range []string{"/proc/sys/net", "/sys/kernel", "/proc/fs"} {
+		if list, err := os.ReadDir(path); err == nil && len(list) > 0 {
+			dirs = append(dirs, path)
+		}
+	}
+	script := "for f in " + strings.Join(files, " ") + "; do [ -n \"$(head -c 1 $f)\" ] && echo READ $f; [ -c $f ] || echo OTHER $f; done; " +
+		"for d in " + strings.Join(dirs, " ") + "; do [ -n \"$(ls $d)\" ] && echo LIST $d; mkdir $d/x 2>/dev/null && echo MADE $d; done; true"
+	hidden := func(paths []string) string {
+		b := kit.NewBundle(t, kit.Shell(script), kit.With(func(s *specs.Spec) { s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = paths, nil }))
+		res := run(r, b)
+		if res.Code != 0 {
+			t.Error(res)
+		}
+		return res.Stdout
+	}
+	if seen := hidden(nil); strings.Count(seen, "READ") != len(files) || strings.Count(seen, "LIST") != len(dirs) {
+		t.Errorf("without masks not all is seen: %s", seen)
+	}
+	if seen := hidden(append(files, dirs...)); seen != "" {
+		t.Errorf("behind its mask: %s", seen)
 	}
 }
