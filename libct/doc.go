@@ -9,7 +9,7 @@
 //	           the plan: steps, operations, registers      plan.go op.go sys.go
 //	Execute    the parent's steps; messages                create.go parent.go state.go
 //	clone      the raw child and its loop                  child.go machine.go
-//	           namespaces, id maps, clocks, loopback       namespace.go netns.go
+//	           namespaces, id maps, clocks, loopback       namespace.go thread.go loopback.go
 //	           cgroups                                     resources.go, package cgroup
 //	           rootfs, mounts, devices, console            rootfs.go inroot.go mount.go device.go console.go
 //	           hooks; masked and read-only paths           hooks.go inside.go mask.go

@@ -75,7 +75,7 @@ func (b *builder) enterNamespaces(rec *specs.Record) {
 		does = "setns(INIT, CLONE_NEWPID); "
 	}
 	b.prepareStub()
-	b.threads = haveThread && b.stub != 0
+	b.threads = haveThread && b.stub != 0 && !b.host.SuidDumpable
 	dirs := b.req.CgroupDirs
 	if v2 := cgroup.InitialCgroupDir(dirs); v2 != "" {
 		b.cgroupFD = b.newReg()
@@ -291,7 +291,8 @@ func (c *Container) Exec(p *rspec.Process, sub map[string]string, req *Request) 
 	if c.pidfd < 0 {
 		return nil, &specs.Error{Verb: "exec", ID: c.ID, Kind: specs.ErrNotRunning, Problem: "cannot exec in a stopped container"}
 	}
-	host := &Host{EUID: unix.Geteuid(), UserNS: InUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/", Sealed: Sealed(), NoExecMemfd: noExecMemfd()}
+	host := &Host{EUID: unix.Geteuid(), UserNS: InUserNamespace(), Caps: boundingCaps(), NoFile: noFile(), Home: "/", Sealed: Sealed(), NoExecMemfd: noExecMemfd(),
+		SuidDumpable: suidDumpable()}
 	if !hasHome(p.Env) {
 		host.Home = c.home(p.User.UID)
 	}

@@ -384,3 +384,80 @@ func TestPlansAreSound(t *testing.T) {
 		}
 	}
 }
+
+// Who may be looked at has no memory in common with the runtime.
+func TestWhoSharesMemory(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("only amd64 has the thread that shares memory")
+	}
+	const shared = "CLONE_VM"
+	host := func(h *libct.Host) *libct.Host { h.Sealed = false; return h }
+	told := func(p *libct.Plan, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Steps {
+			if p.Steps[i].Name == "clone" {
+				return strings.Join(p.Steps[i].Does, " ")
+			}
+		}
+		t.Fatal("no clone")
+		return ""
+	}
+	type ns = rspec.LinuxNamespace
+	for _, row := range []struct {
+		name string
+		want bool
+		list []ns
+		host func(*libct.Host)
+		spec func(*rspec.Spec)
+	}{
+		{name: "a pid namespace of its own", want: true, list: []ns{{Type: rspec.PIDNamespace}, {Type: rspec.MountNamespace}}},
+		{name: "and all others", want: true, list: []ns{{Type: rspec.PIDNamespace}, {Type: rspec.MountNamespace}, {Type: rspec.NetworkNamespace}, {Type: rspec.IPCNamespace}, {Type: rspec.UTSNamespace}}},
+		{name: "the host's pid namespace", list: []ns{{Type: rspec.MountNamespace}}},
+		{name: "another's pid namespace", list: []ns{{Type: rspec.PIDNamespace, Path: "/proc/7/ns/pid"}, {Type: rspec.MountNamespace}}},
+		{name: "another's user namespace", list: []ns{{Type: rspec.UserNamespace, Path: "/proc/7/ns/user"}, {Type: rspec.PIDNamespace}, {Type: rspec.MountNamespace}}},
+		{name: "a time namespace", list: []ns{{Type: rspec.PIDNamespace}, {Type: rspec.TimeNamespace}, {Type: rspec.MountNamespace}}},
+		{name: "no program in memory", list: []ns{{Type: rspec.PIDNamespace}, {Type: rspec.MountNamespace}}, host: func(h *libct.Host) { h.NoExecMemfd = true }},
+		{name: "a label", list: []ns{{Type: rspec.PIDNamespace}, {Type: rspec.MountNamespace}}, host: func(h *libct.Host) { h.AppArmor = true }, spec: func(s *rspec.Spec) { s.Process.ApparmorProfile = "p" }},
+	} {
+		s, h := small(), host(hostV1())
+		s.Linux.Namespaces = row.list
+		if row.host != nil {
+			row.host(h)
+		}
+		if row.spec != nil {
+			row.spec(s)
+		}
+		plan, err := libct.Compile(s, h, &libct.Request{Verb: "run", ID: "c", Root: "/r", Bundle: "/b"})
+		if got := strings.Contains(told(plan, err), shared); got != row.want {
+			t.Errorf("%s: shares memory: %v", row.name, got)
+		}
+	}
+	for _, row := range []struct {
+		name string
+		want bool
+		rec  func(*specs.Record)
+		host func(*libct.Host)
+	}{
+		{name: "exec", want: true},
+		{name: "exec where somebody may trace", rec: func(r *specs.Record) { r.Ptrace = true }},
+		{name: "exec in the host's pid namespace", rec: func(r *specs.Record) { r.Namespaces = r.Namespaces[:1] }},
+		{name: "exec where the change of ids makes dumpable", host: func(h *libct.Host) { h.SuidDumpable = true }},
+	} {
+		p := &rspec.Process{Args: []string{"/true"}, Cwd: "/"}
+		rec := &specs.Record{ID: "c", Rootfs: "/b/rootfs", Process: p, Namespaces: []ns{{Type: rspec.MountNamespace}, {Type: rspec.PIDNamespace}}}
+		h := host(hostV1())
+		if row.rec != nil {
+			row.rec(rec)
+		}
+		if row.host != nil {
+			row.host(h)
+		}
+		plan, err := libct.CompileExec(rec, p, nil, h, &libct.Request{Verb: "exec", ID: "c", Root: "/r", Bundle: "/b"})
+		if got := strings.Contains(told(plan, err), shared); got != row.want {
+			t.Errorf("%s: shares memory: %v", row.name, got)
+		}
+	}
+}

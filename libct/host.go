@@ -27,6 +27,7 @@ type Host struct {
 	Sources         map[string]uint32 // st_mode of every bind source
 	Sealed          bool              // our own binary cannot be written through /proc/PID/exe
 	NoExecMemfd     bool              // vm.memfd_noexec forbids to execute files in memory
+	SuidDumpable    bool              // fs.suid_dumpable is 1: who changes ids may be traced by those who have the same
 	SeccompFlags    uint              // of seccomp(2), that this kernel knows
 	ProcSources     map[string]bool   // bind sources for /proc that are a procfs
 	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination

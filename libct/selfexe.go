@@ -41,6 +41,13 @@ func noExecMemfd() bool {
 	return err == nil && len(b) > 0 && b[0] == '2'
 }
 
+// suidDumpable reads fs.suid_dumpable, proc_sys_fs(5): with 1 a process is
+// dumpable again once it has changed its ids, and with it its memory.
+func suidDumpable() bool {
+	b, err := readSmall("/proc/sys/fs/suid_dumpable", 8)
+	return err != nil || len(b) > 0 && b[0] == '1'
+}
+
 // Seal executes us again from a sealed binary; it returns only on an error. A
 // plan that does not end in the stub needs it.
 func Seal() error {

@@ -24,10 +24,12 @@ import (
 // OOM killer leaves a process in vfork(2) alone (oom_badness in mm/oom_kill.c),
 // so a memory limit that is too small comes back as ENOMEM from the very call.
 //
-// What makes this safe is that nobody can look at the child: it is the first
-// process of its pid namespace and undumpable, and the stub gets memory of its
-// own. Where that does not hold (builder.useStub), or where there is no
-// assembler for it, the child is a fork (child.go).
+// What makes this safe is that nobody can look at the child, whose memory is
+// the runtime's: it is the first process of its pid namespace, or, with exec,
+// undumpable among processes without CAP_SYS_PTRACE over us, and the stub gets
+// memory of its own. Where that does not hold (builder.useStub,
+// Host.SuidDumpable), or where there is no assembler for it, the child is a
+// fork (child.go).
 
 // thread is the part of the machine that parent, thread and child share.
 type thread struct {
