@@ -27,6 +27,7 @@ type attach struct {
 	c       *Container
 	path    string
 	clients []*client
+	taps    []tap
 	paused  bool // clients are not read: the input is full
 	late    bool // the container has ended: only what is queued goes out
 }
@@ -78,6 +79,23 @@ func (a *attach) again() {
 	}
 }
 
+// tap is a client that comes on another way: a conversation with a pod's monitor.
+type tap interface {
+	output(tag byte, p []byte) // in order; p is ours again when it returns
+	listen(on bool)            // input is welcome, or has to wait
+	finish()                   // that was all output, and the end is on record
+}
+
+// leave lets a tap go.
+func (a *attach) leave(t tap) {
+	for i, other := range a.taps {
+		if other == t {
+			a.taps = append(a.taps[:i], a.taps[i+1:]...)
+			return
+		}
+	}
+}
+
 // listen turns reading from clients off or on.
 func (a *attach) listen(on bool) {
 	if a.paused == !on {
@@ -87,12 +105,18 @@ func (a *attach) listen(on bool) {
 	for i := len(a.clients) - 1; i >= 0; i-- {
 		a.clients[i].settle()
 	}
+	for i := len(a.taps) - 1; i >= 0; i-- {
+		a.taps[i].listen(on)
+	}
 }
 
 // send gives output to all clients.
 func (a *attach) send(tag byte, p []byte) {
 	for i := len(a.clients) - 1; i >= 0; i-- {
 		a.clients[i].send(tag, p)
+	}
+	for i := len(a.taps) - 1; i >= 0; i-- {
+		a.taps[i].output(tag, p)
 	}
 }
 
@@ -102,6 +126,9 @@ func (a *attach) finish() {
 	a.late = true
 	for i := len(a.clients) - 1; i >= 0; i-- {
 		a.clients[i].flush()
+	}
+	for i := len(a.taps) - 1; i >= 0; i-- {
+		a.taps[i].finish()
 	}
 }
 

@@ -44,6 +44,7 @@ type Config struct {
 
 	ExitDir    string // ID in it gets the exit status; empty: nobody asks
 	PersistDir string // files exit and oom; empty: nobody asks
+	RecordPath string // of the record; empty: exit.json in Bundle or PersistDir
 	Timeout    time.Duration
 
 	Log logs.Config

@@ -51,6 +51,8 @@ func (r *Record) JSON() []byte {
 // directory: its readers take every file in it for a container.
 func (c *Config) recordPath() string {
 	switch {
+	case c.RecordPath != "":
+		return c.RecordPath
 	case c.Bundle != "":
 		return c.Bundle + "/exit.json"
 	case c.PersistDir != "":
