@@ -89,6 +89,19 @@ func TestCRISaysAll(t *testing.T) {
 	}
 }
 
+// What was held is written when the rest does not come, and not only at the end.
+func TestCRIWritesHeldTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l := opened(t, &Config{Paths: []string{path}}, sound())
+	l.Write(Stdout, at, []byte("name: "), true)
+	same(t, "held", read(t, path), "")
+	l.Write(Stdout, at, nil, false)
+	lines, err := parseCRI(read(t, path))
+	if err != nil || len(lines) != 1 || lines[0].full || lines[0].text != "name: " {
+		t.Error(lines, err)
+	}
+}
+
 // A line that the reads cut is one record as long as more was announced.
 func TestCRIJoinsCutLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")

@@ -251,6 +251,24 @@ func TestDropLooksOnceASecond(t *testing.T) {
 	}
 }
 
+// What was taken back does not count as written.
+func TestGlobalSizeAfterFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	k := sound()
+	record := criPrefix + 2
+	k.room, k.errno = record-1, syscall.ENOSPC
+	l := opened(t, &Config{Paths: []string{path}, OnFull: Block, GlobalSizeMax: int64(2*record - 10)}, k)
+	for _, text := range []string{"a\n", "b\n", "c\n"} {
+		l.Write(Stdout, at, []byte(text), false)
+	}
+	k.room = -1
+	l.Retry(at)
+	lines, err := parseCRI(read(t, path))
+	if err != nil || said(lines, Stdout) != "a\nb\n" {
+		t.Error(lines, err)
+	}
+}
+
 // Every errno a disk may give is survived, and named.
 func TestErrnos(t *testing.T) {
 	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, syscall.EFBIG, 0} {

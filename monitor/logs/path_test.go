@@ -83,7 +83,7 @@ func TestOpenRefuses(t *testing.T) {
 	log := filepath.Join(dir, "log")
 	link := filepath.Join(dir, "link")
 	open := filepath.Join(dir, "open")
-	if err := errors.Join(os.Symlink(log, link), os.Mkdir(open, 0o700), os.Chmod(open, 0o777)); err != nil {
+	if err := errors.Join(os.Symlink(log, link), os.Mkdir(open, 0o700), os.Mkdir(open+"er", 0o700), os.Chmod(open, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	id := strings.Repeat("a", 64)
@@ -111,7 +111,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"link", Config{Paths: []string{link}, Rotate: true, MaxFiles: 1}, "a symbolic link is not written to"},
 		{"open to all", Config{Paths: []string{open + "/log"}, Rotate: true, MaxFiles: 1}, "everybody may write to its directory"},
 		{"not allowed", Config{Paths: []string{log}, AllowlistDirs: []string{open, dir + "/no"}}, "its directory is in none of --log-allowlist-dir"},
-		{"not allowed by a like name", Config{Paths: []string{log}, AllowlistDirs: []string{dir[:len(dir)-1]}}, "its directory is in none of --log-allowlist-dir"},
+		{"not allowed by a like name", Config{Paths: []string{open + "er/log"}, AllowlistDirs: []string{open}}, "its directory is in none of --log-allowlist-dir"},
 		{"not allowed through a link", Config{Paths: []string{link}, AllowlistDirs: []string{dir}}, "a symbolic link is not written to"},
 	} {
 		l, err := Open(&c.c)
