@@ -103,6 +103,9 @@ func TestCommandLine(t *testing.T) {
 					code, want = u.status, u.conmon
 				}
 				res := command(t, s, nil, args...)
+				if u.bug == old && s.ours() && strings.Contains(res.Stdout+res.Stderr, "option parsing failed") {
+					t.Errorf("it does not know the option: %s", res)
+				}
 				if res.Code != code || !regexp.MustCompile(want).MatchString(res.Stdout+res.Stderr) {
 					t.Errorf("want exit %d and %q: %s", code, want, res)
 				}
