@@ -17,7 +17,9 @@ type Container struct {
 	Rec      *specs.Record
 	Warnings []error // of poststop hooks
 	lock     *stateLock
-	pidfd    int // of the init process; -1: it is not running
+	pidfd    int          // of the init process; -1: it is not running
+	dirs     []cgroup.Dir // its cgroups, once the host has been asked
+	asked    bool
 }
 
 // Open reads a container without locking it, to look at it.
@@ -152,28 +154,28 @@ func (c *Container) State() *rspec.State {
 // cgroupDirs turns the record back into directories; none if their hierarchy
 // is gone.
 func (c *Container) cgroupDirs() []cgroup.Dir {
-	dirs, _ := recordedDirs(c.Rec)
+	dirs, _ := c.recordedDirs()
 	return dirs
 }
 
 // recordedDirs fails where the host could not be asked, which is not the same
 // as that there are none.
-func recordedDirs(rec *specs.Record) ([]cgroup.Dir, error) {
-	if len(rec.CgroupDirs) == 0 {
-		return nil, nil
+func (c *Container) recordedDirs() ([]cgroup.Dir, error) {
+	if c.asked || len(c.Rec.CgroupDirs) == 0 {
+		return c.dirs, nil
 	}
 	layout, err := cgroup.Detect()
 	if e, ok := err.(*specs.Error); ok && e.Errno != 0 {
 		return nil, err
 	}
+	c.asked = true
 	if err != nil {
 		return nil, nil
 	}
-	dirs, err := layout.DirsAt(rec.CgroupDirs)
-	if err != nil {
-		return nil, nil
+	if dirs, err := layout.DirsAt(c.Rec.CgroupDirs); err == nil {
+		c.dirs = dirs
 	}
-	return dirs, nil
+	return c.dirs, nil
 }
 
 // CgroupDirs is for stats, pause and update.
@@ -244,7 +246,7 @@ func (c *Container) killAll() error {
 	if err := point("delete: kill init"); err != nil {
 		return err
 	}
-	dirs, err := recordedDirs(c.Rec)
+	dirs, err := c.recordedDirs()
 	if err != nil {
 		return err
 	}
@@ -285,7 +287,7 @@ func (c *Container) destroy() error {
 		return err
 	}
 	unmountHost(c.Rec)
-	if err := removeCgroups(c.Rec); err != nil {
+	if err := c.removeCgroups(); err != nil {
 		return err
 	}
 	if err := point("delete: remove state"); err != nil {
@@ -416,12 +418,12 @@ func unmountHost(rec *specs.Record) {
 
 // removeCgroups removes the container's cgroups, and of those on the way to
 // them the ones that it made and that are empty now.
-func removeCgroups(rec *specs.Record) error {
-	dirs, err := recordedDirs(rec)
+func (c *Container) removeCgroups() error {
+	dirs, err := c.recordedDirs()
 	if err != nil {
 		return err
 	}
-	return removeDirs(dirs, rec.CgroupOwned)
+	return removeDirs(dirs, c.Rec.CgroupOwned)
 }
 
 func removeDirs(dirs []cgroup.Dir, owned []string) error {
@@ -458,7 +460,7 @@ func Reaped(root string, c *Create) (warnings []error, err error) {
 		}
 		return nil, err
 	}
-	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1}
+	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1, dirs: c.Req.CgroupDirs, asked: true}
 	defer done.Close()
 	if !done.ownPIDNamespace() {
 		if err := done.killAll(); err != nil {

@@ -2,6 +2,7 @@ package libct
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -304,7 +305,7 @@ func (c *Container) Exec(p *rspec.Process, sub map[string]string, req *Request) 
 	if err := c.rememberPtrace(p); err != nil {
 		return nil, err
 	}
-	req.CgroupDirs = c.cgroupDirs()
+	req.CgroupDirs = slices.Clone(c.cgroupDirs()) // --cgroup moves them
 	if err := subCgroups(req.CgroupDirs, sub); err != nil {
 		return nil, err
 	}
