@@ -11,7 +11,7 @@
 //	clone      the raw child and its loop                  child.go machine.go
 //	           namespaces, id maps, clocks, loopback       namespace.go thread.go loopback.go
 //	           cgroups                                     resources.go, package cgroup
-//	           rootfs, mounts, devices, console            rootfs.go inroot.go mount.go device.go console.go
+//	           rootfs, mounts, devices, console            rootfs.go inroot.go place.go mount.go device.go console.go
 //	           hooks; masked and read-only paths           hooks.go inside.go mask.go
 //	           the host's tree goes away                   pivot.go
 //	           limits, user, capabilities, filter, labels  process.go capability.go seccomp.go lsm.go

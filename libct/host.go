@@ -31,6 +31,7 @@ type Host struct {
 	SeccompFlags    uint              // of seccomp(2), that this kernel knows
 	ProcSources     map[string]bool   // bind sources for /proc that are a procfs
 	DirModes        map[string]uint32 // mode of the directory that a tmpfs without a mode covers, by destination
+	Places          map[string]string // where links lead that mount points go through, both without the slash before
 	KCore           bool              // /proc/kcore exists
 	AppArmor        bool
 	SELinux         bool
@@ -73,6 +74,9 @@ func Survey(spec *rspec.Spec, bundle string) (*Host, error) {
 			var fs unix.Statfs_t
 			h.ProcSources = map[string]bool{source: unix.Statfs(source, &fs) == nil && int64(fs.Type) == unix.PROC_SUPER_MAGIC}
 		}
+	}
+	if spec.Root != nil {
+		h.findPlaces(absolute(bundle, spec.Root.Path), spec.Mounts)
 	}
 	if p := spec.Process; p != nil {
 		lsmFacts(h, p, spec.Linux)

@@ -25,12 +25,16 @@ func (b *builder) openIn(dst Reg, p string, flags, resolve uint64) *opRef {
 // makeIn opens a path of the container and makes what is missing: its
 // directories, and the last component as a directory or as an empty file.
 // Every component is made below the fd of its parent, so that no link can
-// lead the new name elsewhere (CVE-2024-45310).
+// lead the new name elsewhere (CVE-2024-45310). If the path goes through a
+// link that leads to nothing, what is made is that (place.go).
 func (b *builder) makeIn(p string, file bool, resolve uint64) Reg {
 	target := b.newReg()
 	p = relative(p)
 	done := b.label()
 	b.openIn(target, p, unix.O_PATH, resolve).on(ruleOK, done).ignore(uint16(unix.ENOENT))
+	if place, ok := b.host.Places[p]; ok && resolve == inRoot {
+		p = place
+	}
 	parent, prefix := b.root, ""
 	parts := strings.Split(p, "/")
 	for i, part := range parts {

@@ -69,7 +69,7 @@ func one(name string, change func(s *specs.Spec), ask ...string) row {
 }
 
 func rows() []row {
-	return slices.Concat(namespaceRows(), joinRows(), userNamespaceRows(), mountOptionRows(), mountRows(),
+	return slices.Concat(namespaceRows(), joinRows(), userNamespaceRows(), mountOptionRows(), mountRows(), danglingRows(),
 		pathRows(), processRows(), capabilityRows(), seccompRows(), resourceRows(), hookRows())
 }
 

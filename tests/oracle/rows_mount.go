@@ -47,6 +47,25 @@ func mountOptionRows() []row {
 		bind("bind an unknown option", "bind", "wibble"))
 }
 
+// danglingRows are mount points that are links to what is not there.
+func danglingRows() []row {
+	dangling := func(name, target string, ask ...string) row {
+		return row{name: "destination a dangling link, " + name, change: []func(*env){func(e *env) {
+			for link, to := range map[string]string{"etc/dangling": target, "chain2": "/chain3", "chain3": "var/end/here"} {
+				kit.Must(e.t, os.Symlink(to, filepath.Join(e.b.Rootfs, link)))
+			}
+			addMount(e.spec(), "/etc/dangling", "bind", filepath.Join(e.volume(), "file"), "bind", "ro")
+		}}, ask: append(ask, "read /etc/dangling")}
+	}
+	through := row{name: "destination below a dangling link", change: []func(*env){func(e *env) {
+		kit.Must(e.t, os.Symlink("../run/lock", filepath.Join(e.b.Rootfs, "var/lock")))
+		addMount(e.spec(), "/var/lock/deep/er", "tmpfs", "tmpfs", "size=1m")
+	}}, ask: []string{"stat /run/lock/deep/er", "stat /var/lock"}}
+	return []row{through, dangling("absolute", "/run/a/file", "stat /run/a/file"), dangling("relative", "../run/b/file", "stat /run/b/file"),
+		dangling("that leads out", "../../../../../../run/c", "stat /run/c"), dangling("a chain", "/chain2", "stat /var/end/here"),
+		dangling("a loop", "dangling")}
+}
+
 func mountRows() []row {
 	file := row{name: "bind a file", change: []func(*env){func(e *env) {
 		addMount(e.spec(), "/etc/file", "bind", filepath.Join(e.volume(), "file"), "bind", "ro")

@@ -18,6 +18,7 @@ func attacks() []attack {
 	return append([]attack{
 		{"CVE-2015-3627", "standard mount points are symlinks out of the rootfs", mountPointLinks},
 		{"CVE-2019-18837", "a mount's destination is a symlink out of the rootfs", destinationLink},
+		{"dangling-link", "a mount point is a dangling link out of the rootfs", danglingLink},
 		{"CVE-2019-19921", "/proc is a symlink into a volume", procLink},
 		{"CVE-2023-27561", "the same again, absolute", procLink},
 		{"CVE-2019-16884", "a mount over /proc/self/attr hides where labels are written", mountOver("/proc/self/attr", "/proc/thread-self/attr", "/proc/self")},
@@ -71,6 +72,32 @@ func destinationLink(t *testing.T, r *kit.Runtime, c *canary) string {
 	link(t, b, "mnt/link", c.dir)
 	run(r, b)
 	return c.changed()
+}
+
+// danglingLink has mount points that are links to what is not there yet: it must
+// be made in the rootfs, if anywhere.
+func danglingLink(t *testing.T, r *kit.Runtime, c *canary) string {
+	missing := filepath.Join(c.dir, "missing")
+	up := "../../../../../../../../.."
+	for _, target := range []string{missing, up + missing, missing + "/deep/../er", "chain", "dir/missing"} {
+		for _, m := range []specs.Mount{{Type: "tmpfs", Source: "t"}, {Type: "bind", Source: "/etc/passwd", Options: []string{"bind"}}} {
+			for _, below := range []string{"", "/x"} {
+				m.Destination = "/mnt/link" + below
+				b := kit.NewBundle(t, only(m, specs.Mount{Destination: "/proc", Type: "proc", Source: "proc"}), kit.Shell("grep -c ' /mnt\\|missing' /proc/mounts"))
+				link(t, b, "mnt/link", target)
+				link(t, b, "mnt/chain", up+missing)
+				link(t, b, "mnt/dir", c.dir)
+				res := run(r, b)
+				if harm := c.changed(); harm != "" {
+					return harm
+				}
+				if r.Is("stave") && strings.TrimSpace(res.Stdout) != "1" {
+					t.Errorf("%s on %s -> %s: %s", m.Type, m.Destination, target, res)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func procLink(t *testing.T, r *kit.Runtime, c *canary) string {
