@@ -393,6 +393,9 @@ const queueHeader = 2
 // put adds a message; false: it is full.
 func (q *queue) put(tag byte, p []byte) bool {
 	need := queueHeader + 1 + len(p)
+	if q.count == 0 {
+		q.head, q.tail, q.wrapped = 0, 0, false
+	}
 	switch {
 	case q.wrapped && q.head-q.tail >= need:
 	case q.wrapped:
