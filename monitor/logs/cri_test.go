@@ -43,7 +43,7 @@ func TestCRIGolden(t *testing.T) {
 		{"joined and too long", []w{{Stdout, x(100), true}, {Stdout, x(8100) + "\nz\n", false}}, part + x(8192) + "\n" + out + x(8) + "\n" + out + "z\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			zone(t, 2*3600)
+			setZone(t, 2*3600)
 			path := filepath.Join(t.TempDir(), "log")
 			k := sound()
 			l := opened(t, &Config{Paths: []string{path}}, k)
@@ -119,9 +119,8 @@ func TestCRIJoinsCutLines(t *testing.T) {
 func TestClock(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, offset := range []int{0, 3600, -3600, 5*3600 + 1800, -3*3600 - 1800, 14 * 3600, 45 * 60} {
-		zone(t, offset)
-		var local, utc clock
-		utc.utc = true
+		setZone(t, offset)
+		local, utc := clock{zone: time.Local}, clock{zone: time.UTC}
 		now := at
 		for range 2000 {
 			when := time.Unix(0, now)

@@ -211,7 +211,7 @@ func TestDropAtEveryByte(t *testing.T) {
 
 // A line that was cut by a loss does not run into what comes later.
 func TestDropClosesLines(t *testing.T) {
-	zone(t, 0)
+	setZone(t, 0)
 	path := filepath.Join(t.TempDir(), "log")
 	k := sound()
 	l := opened(t, &Config{Paths: []string{path}}, k)
@@ -387,7 +387,7 @@ func TestFifo(t *testing.T) {
 
 // A record that a dead process has left half is ended before anything else.
 func TestRaggedEnd(t *testing.T) {
-	zone(t, 0)
+	setZone(t, 0)
 	path := filepath.Join(t.TempDir(), "log")
 	write(t, path, "2026-11-21T16:17:13.123456789+00:00 stdout F ha")
 	k := sound()

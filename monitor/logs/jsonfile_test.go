@@ -11,7 +11,7 @@ import (
 
 // What Docker writes, to the byte.
 func TestJSONGolden(t *testing.T) {
-	zone(t, 3600) // which must not matter
+	setZone(t, 3600) // which must not matter
 	x := func(n int) string { return strings.Repeat("x", n) }
 	const out, err = `","stream":"stdout","time":"2026-11-21T16:17:13.123456789Z"}` + "\n", `","stream":"stderr","time":"2026-11-21T16:17:13.123456789Z"}` + "\n"
 	for _, c := range []struct {

@@ -18,7 +18,7 @@ import (
 )
 
 // zone makes the local time that of a place.
-func zone(t *testing.T, offset int) {
+func setZone(t *testing.T, offset int) {
 	t.Helper()
 	was := time.Local
 	time.Local = time.FixedZone("test", offset)

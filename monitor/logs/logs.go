@@ -1,5 +1,7 @@
 package logs
 
+import "time"
+
 // Stream is one of a container's two output streams.
 type Stream uint8
 
@@ -118,7 +120,7 @@ func (l *Logs) openAll(c *Config, d *drivers, k kernel) error {
 		}
 	}
 	if d.json != "" {
-		s := &sink{form: &jsonFile{clock: clock{utc: true}}, limit: jsonText, oneTime: true}
+		s := &sink{form: &jsonFile{clock: clock{zone: time.UTC}}, limit: jsonText, oneTime: true}
 		if err := l.addFile(c, k, d.json, s); err != nil {
 			return err
 		}
