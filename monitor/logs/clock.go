@@ -6,7 +6,7 @@ import "time"
 // 2026-11-21T16:17:13.123456789+00:00. Most reads fall into the second of the
 // one before, and then only the digits change.
 type clock struct {
-	zone  *time.Location
+	zone  *time.Location // nil: the one of log times, not yet asked for
 	valid bool
 	sec   int64
 	text  [stampLen]byte
@@ -35,6 +35,9 @@ func (c *clock) at(ns int64) *[stampLen]byte {
 
 // second writes everything but the nanoseconds.
 func (c *clock) second(sec int64) {
+	if c.zone == nil {
+		c.zone = zone()
+	}
 	t := time.Unix(sec, 0).In(c.zone)
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

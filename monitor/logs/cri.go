@@ -21,7 +21,7 @@ const (
 )
 
 func newCRI() *cri {
-	c := &cri{clock: clock{zone: zone()}}
+	c := &cri{}
 	copy(c.prefix[Stdout][stampLen:], " stdout F ")
 	copy(c.prefix[Stderr][stampLen:], " stderr F ")
 	return c
