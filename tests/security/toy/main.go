@@ -186,7 +186,14 @@ func mounts(root string, spec *specs.Spec) {
 	for _, m := range spec.Mounts {
 		to := filepath.Join(root, m.Destination)
 		checked(root, "mount "+m.Destination)
-		_ = os.MkdirAll(to, 0o755)
+		if info, err := os.Stat(m.Source); m.Type == "bind" && err == nil && !info.IsDir() {
+			_ = os.MkdirAll(filepath.Dir(to), 0o755)
+			if f, err := os.OpenFile(to, os.O_CREATE, 0o644); err == nil {
+				f.Close()
+			}
+		} else {
+			_ = os.MkdirAll(to, 0o755)
+		}
 		if m.Type == "bind" {
 			_ = unix.Mount(m.Source, to, "", unix.MS_BIND|unix.MS_REC, "")
 		} else if m.Type == "cgroup" { // writable for all (CVE-2023-25809)
