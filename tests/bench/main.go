@@ -176,7 +176,7 @@ func (w *world) table(s scenario, rounds int) {
 			}
 		}
 	}
-	fmt.Printf("\n%s (%d rounds)\n%-8s %10s %10s %10s %8s %8s\n", s.what, rounds, "", "median ms", "best", "p90", "/floor", "/crun")
+	fmt.Printf("\n%s (%d rounds)\n%-8s %10s %10s %10s %8s %8s %8s\n", s.what, rounds, "", "median ms", "best", "p90", "/floor", "/crun", "/runc")
 	for _, c := range w.contestants {
 		if err := failed[c.name]; err != nil {
 			if !errors.Is(err, errNone) {
@@ -186,8 +186,8 @@ func (w *world) table(s scenario, rounds int) {
 			continue
 		}
 		t := times[c.name]
-		fmt.Printf("%-8s %10.2f %10.2f %10.2f %8s %8s\n", c.name, ms(quantile(t, 0.5)), ms(quantile(t, 0)), ms(quantile(t, 0.9)),
-			ratio(t, times["floor"]), ratio(t, times["crun"]))
+		fmt.Printf("%-8s %10.2f %10.2f %10.2f %8s %8s %8s\n", c.name, ms(quantile(t, 0.5)), ms(quantile(t, 0)), ms(quantile(t, 0.9)),
+			ratio(t, times["floor"]), ratio(t, times["crun"]), ratio(t, times["runc"]))
 	}
 }
 

@@ -42,15 +42,32 @@ var scenarios = []scenario{
 
 // command is `run` of a bundle, in the contestant's words.
 func (w *world) command(c *contestant, bundle, id, limit string) []string {
-	dir := filepath.Join(w.dir, bundle)
-	if c.name == "floor" {
-		args := []string{c.path}
-		if limit != "" {
-			args = append(args, "-m", limit)
-		}
-		return append(args, c.root, filepath.Join(w.dir, "rootfs"), id, "/bin/true")
+	return w.make(c, "run", bundle, id, limit)
+}
+
+// make is run or create. The floor reads no bundle: it is told the program.
+func (w *world) make(c *contestant, verb, bundle, id, limit string) []string {
+	if c.name != "floor" {
+		return []string{c.path, "--root", c.root, verb, "--bundle", filepath.Join(w.dir, bundle), id}
 	}
-	return []string{c.path, "--root", c.root, "run", "--bundle", dir, id}
+	args := []string{c.path}
+	if limit != "" {
+		args = append(args, "-m", limit)
+	}
+	args = append(args, verb, c.root, id, filepath.Join(w.dir, "rootfs"))
+	if bundle == "sleep" {
+		return append(args, "/bin/sleep", "1000")
+	}
+	return append(args, "/bin/true")
+}
+
+// verb is any other, of a container that is there.
+func verb(c *contestant, name, id string, more ...string) []string {
+	args := []string{c.path, "--root", c.root, name, id}
+	if c.name == "floor" {
+		args = []string{c.path, name, c.root, id}
+	}
+	return append(args, more...)
 }
 
 func (w *world) runOnce(c *contestant, bundle, limit string) (time.Duration, error) {
@@ -59,19 +76,16 @@ func (w *world) runOnce(c *contestant, bundle, limit string) (time.Duration, err
 }
 
 func (w *world) life(c *contestant) (time.Duration, error) {
-	if c.name == "floor" {
-		return 0, errNone
-	}
 	id, start := w.id(), time.Now()
-	for _, args := range [][]string{{"create", "--bundle", filepath.Join(w.dir, "sleep"), id}, {"start", id}, {"kill", id, "KILL"}} {
-		if _, _, err := spawn(append([]string{c.path, "--root", c.root}, args...)...); err != nil {
+	for _, args := range [][]string{w.make(c, "create", "sleep", id, ""), verb(c, "start", id), verb(c, "kill", id, "KILL")} {
+		if _, _, err := spawn(args...); err != nil {
 			return 0, err
 		}
 	}
 	took := time.Since(start)
 	// The process needs a moment to end; that wait is not the runtime's.
 	for range 200 {
-		one, _, err := spawn(c.path, "--root", c.root, "delete", id)
+		one, _, err := spawn(verb(c, "delete", id)...)
 		if err == nil {
 			return took + one, nil
 		}
@@ -81,23 +95,35 @@ func (w *world) life(c *contestant) (time.Duration, error) {
 }
 
 // inRunning times one verb on a container that runs all the while.
-func (w *world) inRunning(c *contestant, verb string, args ...string) (time.Duration, error) {
-	if c.name == "floor" {
-		return 0, errNone
-	}
+func (w *world) inRunning(c *contestant, name string, more ...string) (time.Duration, error) {
 	id := w.id()
-	run := func(args ...string) (time.Duration, error) {
-		took, _, err := spawn(append([]string{c.path, "--root", c.root}, args...)...)
+	run := func(args []string) (time.Duration, error) {
+		took, _, err := spawn(args...)
 		return took, err
 	}
-	defer func() { _, _ = run("delete", "--force", id) }()
-	if _, err := run("create", "--bundle", filepath.Join(w.dir, "sleep"), id); err != nil {
+	defer func() {
+		if c.name != "floor" {
+			_, _ = run(verb(c, "delete", "--force", id))
+			return
+		}
+		_, _ = run(verb(c, "kill", id))
+		for range 200 { // it has no --force
+			if _, err := run(verb(c, "delete", id)); err == nil {
+				return
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	if _, err := run(w.make(c, "create", "sleep", id, "")); err != nil {
 		return 0, err
 	}
-	if _, err := run("start", id); err != nil {
+	if _, err := run(verb(c, "start", id)); err != nil {
 		return 0, err
 	}
-	return run(append([]string{verb, id}, args...)...)
+	if name == "exec" && c.name == "floor" {
+		more = []string{"/bin/true"} // it looks nothing up
+	}
+	return run(verb(c, name, id, more...))
 }
 
 func (w *world) fifty(c *contestant) (time.Duration, error) {

@@ -1,11 +1,16 @@
-// The floor under `run true`: the system calls that the default spec asks for
-// on a host with v1 cgroups, and nothing else. No JSON, no checks beyond "it
-// worked", no choice. Usage: floor [-m BYTES] STATEROOT ROOTFS ID PROGRAM...
+// The floor under a runtime's verbs: the system calls that the default spec asks
+// for on a host with v1 cgroups, and nothing else. No JSON, no checks beyond "it
+// worked", no choice. The record of a container is two numbers.
+//
+//	floor [-m BYTES] run|create STATEROOT ID ROOTFS PROGRAM...
+//	floor start|state|kill|delete STATEROOT ID
+//	floor exec STATEROOT ID PROGRAM...
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,6 +31,8 @@
 
 static char *hierarchies[32];
 static int count;
+static const char *id;
+static char state[512];	// the container's directory
 
 static void put(int dir, const char *file, const char *text)
 {
@@ -152,23 +159,18 @@ static void filesystems(int root, const char *id)
 	close(slash);
 }
 
-static void child(const char *rootfs, const char *id, char **program)
+static void enter_cgroups(void)
 {
 	char path[512];
 	for (int i = 0; i < count; i++) {
 		snprintf(path, sizeof path, "%s/%s/%s", hierarchies[i], id, strstr(hierarchies[i], "unified") ? "cgroup.procs" : "tasks");
 		put(AT_FDCWD, path, "0");
 	}
-	MUST(setsid());
-	MUST(sethostname("floor", 5));
-	MUST(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
-	int root = open_tree(AT_FDCWD, rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	MUST(root);
-	int at = open(rootfs, O_PATH | O_CLOEXEC);
-	MUST(at);
-	MUST(move_mount(root, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
-	MUST(fchdir(root));
-	filesystems(root, id);
+}
+
+// Gives up what the container may not have.
+static void confine(void)
+{
 	struct rlimit files = { 1024, 1024 };
 	MUST(setrlimit(RLIMIT_NOFILE, &files));
 	const uint64_t keep = 1 << 29 | 1 << 5 | 1 << 10;
@@ -179,23 +181,42 @@ static void child(const char *rootfs, const char *id, char **program)
 	struct __user_cap_data_struct sets[2] = { { keep, keep, 0 }, { 0, 0, 0 } };
 	MUST(syscall(SYS_capset, &head, sets));
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static void become(char **program)
+{
 	char *env[] = { "PATH=/bin", "TERM=xterm", NULL };
 	execve(program[0], program, env);
 	perror(program[0]);
 	_exit(127);
 }
 
-int main(int argc, char **argv)
+static void child(const char *rootfs, char **program, int ready, int gate)
 {
-	const char *limit = NULL;
-	if (argc > 2 && !strcmp(argv[1], "-m")) {
-		limit = argv[2];
-		argv += 2;
-		argc -= 2;
+	enter_cgroups();
+	MUST(setsid());
+	MUST(sethostname("floor", 5));
+	MUST(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
+	int root = open_tree(AT_FDCWD, rootfs, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	MUST(root);
+	int at = open(rootfs, O_PATH | O_CLOEXEC);
+	MUST(at);
+	MUST(move_mount(root, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+	MUST(fchdir(root));
+	filesystems(root, id);
+	confine();
+	if (gate >= 0) {	// created
+		char byte;
+		MUST(write(ready, "t", 1));
+		close(ready);
+		MUST(read(gate, &byte, 1));
 	}
-	if (argc < 5)
-		return 64;
-	char state[512], record[1024], next[1024], path[1024];
+	become(program);
+}
+
+static void find_hierarchies(void)
+{
+	char path[512];
 	DIR *all = opendir("/sys/fs/cgroup");
 	for (struct dirent *e; all && (e = readdir(all)) && count < 32;)
 		if (e->d_name[0] != '.' && e->d_type == DT_DIR) {
@@ -205,49 +226,232 @@ int main(int argc, char **argv)
 				hierarchies[count++] = strdup(path);
 			}
 		}
-	snprintf(state, sizeof state, "%s/%s", argv[1], argv[3]);
-	snprintf(record, sizeof record, "%s/state.json", state);
-	snprintf(next, sizeof next, "%s/.state.json", state);
-	MUST(mkdir(state, 0700));
-	for (int round = 0; round < 2; round++) {	// before the first lasting step, and with the pid
-		int fd = open(next, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-		MUST(fd);
-		MUST(write(fd, "{}", 2));
-		MUST(fsync(fd));
-		close(fd);
-		MUST(rename(next, record));
-		if (round)
-			break;
-		for (int i = 0; i < count; i++) {
-			snprintf(path, sizeof path, "%s/%s", hierarchies[i], argv[3]);
-			MUST(mkdir(path, 0755));
-			int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-			if (strstr(hierarchies[i], "cpuset")) {
-				copy_from_parent(hierarchies[i], dir, "cpuset.cpus");
-				copy_from_parent(hierarchies[i], dir, "cpuset.mems");
-			} else if (strstr(hierarchies[i], "devices")) {
-				put(dir, "devices.deny", "a");
-				put(dir, "devices.allow", "c *:* m");
-				put(dir, "devices.allow", "c 1:3 rwm");
-			} else if (limit && strstr(hierarchies[i], "memory")) {
-				put(dir, "memory.limit_in_bytes", limit);
-			}
-			close(dir);
+	if (all)
+		closedir(all);
+}
+
+static void make_cgroups(const char *limit)
+{
+	char path[1024];
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/%s", hierarchies[i], id);
+		MUST(mkdir(path, 0755));
+		int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (strstr(hierarchies[i], "cpuset")) {
+			copy_from_parent(hierarchies[i], dir, "cpuset.cpus");
+			copy_from_parent(hierarchies[i], dir, "cpuset.mems");
+		} else if (strstr(hierarchies[i], "devices")) {
+			put(dir, "devices.deny", "a");
+			put(dir, "devices.allow", "c *:* m");
+			put(dir, "devices.allow", "c 1:3 rwm");
+		} else if (limit && strstr(hierarchies[i], "memory")) {
+			put(dir, "memory.limit_in_bytes", limit);
 		}
+		close(dir);
+	}
+}
+
+// When a process began: with its number that is one process of this boot.
+static unsigned long long start_time(pid_t pid, char *letter)
+{
+	char path[64], text[1024];
+	unsigned long long when = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	int n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	char *rest = strrchr(text, ')');
+	if (!rest)
+		return 0;
+	*letter = rest[2];
+	for (int field = 2; field < 22 && rest; field++)
+		rest = strchr(rest + 1, ' ');
+	if (rest)
+		when = strtoull(rest, NULL, 10);
+	return when;
+}
+
+static void record(pid_t pid)
+{
+	char path[1024], next[1024], text[64], letter;
+	snprintf(path, sizeof path, "%s/state", state);
+	snprintf(next, sizeof next, "%s/.state", state);
+	snprintf(text, sizeof text, "%d %llu\n", pid, pid ? start_time(pid, &letter) : 0);
+	int fd = open(next, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	MUST(fd);
+	MUST(write(fd, text, strlen(text)));
+	close(fd);
+	MUST(rename(next, path));
+}
+
+// The recorded process: a handle of it, or -1.
+static int process(pid_t *pid)
+{
+	char path[1024], text[64], boot[64], letter = 0;
+	unsigned long long when;
+	snprintf(path, sizeof path, "%s/state", state);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	MUST(fd);
+	int n = read(fd, text, sizeof text - 1);
+	MUST(n);
+	close(fd);
+	text[n] = 0;
+	if (sscanf(text, "%d %llu", pid, &when) != 2)
+		_exit(70);
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	MUST(fd);
+	MUST(read(fd, boot, sizeof boot));
+	close(fd);
+	int pidfd = syscall(SYS_pidfd_open, *pid, 0);
+	if (pidfd >= 0 && start_time(*pid, &letter) == when && letter != 'Z' && letter != 'X')
+		return pidfd;
+	return -1;
+}
+
+static void forget(void)
+{
+	static const char *const files[] = { "state", "gate", "result" };
+	char path[1024];
+	for (int i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/%s", hierarchies[i], id);
+		rmdir(path);
+	}
+	for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(path, sizeof path, "%s/%s", state, files[i]);
+		unlink(path);
+	}
+	MUST(rmdir(state));
+}
+
+static int fifo(const char *name, int flags)
+{
+	char path[1024];
+	snprintf(path, sizeof path, "%s/%s", state, name);
+	if (flags & O_CREAT)
+		MUST(mkfifo(path, 0600));
+	return open(path, (flags & ~O_CREAT) | O_CLOEXEC);
+}
+
+static int create(const char *limit, int wait, char **argv)
+{
+	int ready[2], gate = -1, result, status = 0;
+	MUST(mkdir(state, 0700));
+	record(0);	// before the first lasting step, and again with the pid
+	make_cgroups(limit);
+	MUST(pipe2(ready, O_CLOEXEC));
+	if (!wait) {
+		MUST(gate = fifo("gate", O_CREAT | O_RDWR));
+		MUST(result = fifo("result", O_CREAT | O_RDWR));
 	}
 	struct clone_args args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS,
 		.exit_signal = SIGCHLD };
 	pid_t pid = syscall(SYS_clone3, &args, sizeof args);
 	MUST(pid);
 	if (pid == 0)
-		child(argv[2], argv[3], argv + 4);
-	int status = 0;
-	waitpid(pid, &status, 0);
-	for (int i = 0; i < count; i++) {
-		snprintf(path, sizeof path, "%s/%s", hierarchies[i], argv[3]);
-		rmdir(path);
+		child(argv[0], argv + 1, ready[1], gate);
+	record(pid);
+	if (!wait) {
+		char byte;
+		close(ready[1]);
+		return read(ready[0], &byte, 1) == 1 ? 0 : 1;
 	}
-	unlink(record);
-	rmdir(state);
+	waitpid(pid, &status, 0);
+	forget();
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int start(void)
+{
+	pid_t pid;
+	char byte;
+	if (process(&pid) < 0)
+		return 1;
+	int result = fifo("result", O_RDONLY | O_NONBLOCK), gate = fifo("gate", O_WRONLY | O_NONBLOCK);
+	MUST(result);
+	MUST(gate);
+	MUST(write(gate, "g", 1));
+	struct pollfd p = { result, POLLIN, 0 };
+	MUST(poll(&p, 1, -1));	// execve closes the other end
+	return read(result, &byte, 1) == 0 ? 0 : 1;
+}
+
+static int show(void)
+{
+	pid_t pid;
+	char path[512], frozen[32];
+	if (process(&pid) < 0)
+		return 1;
+	for (int i = 0; i < count; i++) {
+		if (!strstr(hierarchies[i], "freezer"))
+			continue;
+		snprintf(path, sizeof path, "%s/%s/freezer.state", hierarchies[i], id);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		MUST(fd);
+		MUST(read(fd, frozen, sizeof frozen));
+		close(fd);
+	}
+	int gate = fifo("gate", O_WRONLY | O_NONBLOCK);	// ENXIO: it has started
+	printf("%s %s %d\n", id, gate < 0 ? "running" : "created", pid);
+	return 0;
+}
+
+static int enter(char **program)
+{
+	pid_t pid;
+	int status = 0, init = process(&pid);
+	if (init < 0)
+		return 1;
+	MUST(setns(init, CLONE_NEWPID));
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid = syscall(SYS_clone3, &args, sizeof args);
+	MUST(pid);
+	if (pid == 0) {
+		enter_cgroups();
+		MUST(setns(init, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS));
+		MUST(setsid());
+		MUST(chdir("/"));
+		confine();
+		become(program);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	const char *limit = NULL;
+	pid_t pid;
+	if (argc > 2 && !strcmp(argv[1], "-m")) {
+		limit = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc < 4)
+		return 64;
+	const char *verb = argv[1];
+	id = argv[3];
+	snprintf(state, sizeof state, "%s/%s", argv[2], id);
+	if (!strcmp(verb, "start"))
+		return start();
+	if (!strcmp(verb, "kill")) {
+		int pidfd = process(&pid);
+		return pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0;
+	}
+	find_hierarchies();
+	if (!strcmp(verb, "state"))
+		return show();
+	if (!strcmp(verb, "delete")) {
+		if (process(&pid) >= 0)
+			return 1;
+		forget();
+		return 0;
+	}
+	if (!strcmp(verb, "exec") && argc > 4)
+		return enter(argv + 4);
+	if (argc > 5 && (!strcmp(verb, "run") || !strcmp(verb, "create")))
+		return create(limit, !strcmp(verb, "run"), argv + 4);
+	return 64;
 }
