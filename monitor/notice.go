@@ -56,6 +56,7 @@ type Notices struct {
 	Syslog bool
 	ID     string // of the container
 	Tag    string // of --log-tag
+	Name   string // of the program; empty: conmon
 	socket string // tests; empty: /dev/log
 }
 
@@ -65,7 +66,7 @@ func (n *Notices) Say(level Level, text string) {
 		return
 	}
 	if n.Stderr {
-		line := "[conmon:" + string("ewidt"[level]) + "]: " + text + "\n"
+		line := "[" + n.name() + ":" + string("ewidt"[level]) + "]: " + text + "\n"
 		unix.Write(2, []byte(line))
 	}
 	if n.Syslog {
@@ -93,12 +94,19 @@ func (n *Notices) syslog(level Level, text string) {
 	if n.Tag != "" {
 		text = n.Tag + " " + text
 	}
-	line := "<" + strconv.Itoa(user|severity) + ">" + time.Now().Format(time.Stamp) + " conmon: conmon " + id + " <" + name + ">: " + text
+	line := "<" + strconv.Itoa(user|severity) + ">" + time.Now().Format(time.Stamp) + " " + n.name() + ": " + n.name() + " " + id + " <" + name + ">: " + text
 	path := n.socket
 	if path == "" {
 		path = "/dev/log"
 	}
 	unix.Sendto(fd, []byte(line), unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: path})
+}
+
+func (n *Notices) name() string {
+	if n.Name != "" {
+		return n.Name
+	}
+	return "conmon"
 }
 
 func (n *Notices) warn(text string)  { n.Say(Warning, text) }

@@ -8,3 +8,8 @@ import _ "embed" // of a string only, which links no file system
 //
 //go:embed text/help.txt
 var Help string
+
+// ServeHelp is what serve --help prints.
+//
+//go:embed text/serve.txt
+var ServeHelp string

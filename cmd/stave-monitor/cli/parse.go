@@ -6,10 +6,14 @@ import (
 )
 
 // Values are the flags that were given.
-type Values struct{ given []given }
+type Values struct {
+	Words []string // those that are no flags
+	table []Flag
+	given []given
+}
 
 type given struct {
-	flag int // index into Table
+	flag int // index into the table
 	text string
 }
 
@@ -19,18 +23,26 @@ type given struct {
 //
 // problem says what is wrong, in GOption's words, which callers look for. What
 // stands after --help may be wrong.
-func Parse(argv []string) (v *Values, problem string) {
-	v = &Values{}
+func Parse(argv []string) (v *Values, problem string) { return parse(Table, argv) }
+
+// ParseServe reads one that began with the word serve.
+func ParseServe(argv []string) (v *Values, problem string) { return parse(ServeTable, argv) }
+
+func parse(table []Flag, argv []string) (v *Values, problem string) {
+	v = &Values{table: table}
 	for i := 0; i < len(argv); i++ {
 		word := argv[i]
 		var err string
 		switch {
 		case word == "--":
+			v.Words = append(v.Words, argv[i+1:]...)
 			return v, ""
 		case strings.HasPrefix(word, "--"):
 			i, err = v.long(argv, i)
 		case len(word) > 1 && word[0] == '-':
 			i, err = v.short(argv, i)
+		default:
+			v.Words = append(v.Words, word)
 		}
 		if err != "" || v.Bool("help") {
 			return v, err
@@ -41,14 +53,14 @@ func Parse(argv []string) (v *Values, problem string) {
 
 func (v *Values) long(argv []string, i int) (int, string) {
 	name, text, has := strings.Cut(argv[i][2:], "=")
-	n := Find(name)
+	n := find(v.table, name)
 	if n < 0 && strings.HasPrefix(name, "help") {
-		n = Find("help") // --help-all
+		n = find(v.table, "help") // --help-all
 	}
 	if n < 0 {
 		return i, "Unknown option " + argv[i]
 	}
-	if Table[n].Kind != Bool && !has {
+	if v.table[n].Kind != Bool && !has {
 		if i++; i == len(argv) {
 			return i, "Missing argument for --" + name
 		}
@@ -60,16 +72,16 @@ func (v *Values) long(argv []string, i int) (int, string) {
 func (v *Values) short(argv []string, i int) (int, string) {
 	word := argv[i]
 	for k := 1; k < len(word); k++ {
-		n := findShort(word[k])
+		n := findShort(v.table, word[k])
 		if n < 0 && word[k] == '?' {
-			n = Find("help")
+			n = find(v.table, "help")
 		}
 		if n < 0 {
 			return i, "Unknown option " + word
 		}
-		if Table[n].Kind == Bool {
+		if v.table[n].Kind == Bool {
 			v.add(n, "", "")
-			if Table[n].Name == "help" {
+			if v.table[n].Name == "help" {
 				break
 			}
 			continue
@@ -88,10 +100,10 @@ func (v *Values) short(argv []string, i int) (int, string) {
 
 // add checks a value and keeps it.
 func (v *Values) add(n int, text, name string) string {
-	if same := Table[n].Same; same != "" {
-		n = Find(same)
+	if same := v.table[n].Same; same != "" {
+		n = find(v.table, same)
 	}
-	if kind := Table[n].Kind; kind == Int || kind == Int64 {
+	if kind := v.table[n].Kind; kind == Int || kind == Int64 {
 		value, ok, fits := number(text)
 		if !ok {
 			return "Cannot parse integer value “" + text + "” for " + name
@@ -164,18 +176,18 @@ func (v *Values) String(name string) string {
 
 // Lookup is a flag's value, or its default, and whether it was given.
 func (v *Values) Lookup(name string) (string, bool) {
-	n := must(name)
+	n := v.must(name)
 	for i := len(v.given) - 1; i >= 0; i-- {
 		if v.given[i].flag == n {
 			return v.given[i].text, true
 		}
 	}
-	return Table[n].Default, false
+	return v.table[n].Default, false
 }
 
 // Strings are all of a flag's values, in order.
 func (v *Values) Strings(name string) (list []string) {
-	n := must(name)
+	n := v.must(name)
 	for _, g := range v.given {
 		if g.flag == n {
 			list = append(list, g.text)
@@ -191,8 +203,8 @@ func (v *Values) Int(name string) int64 {
 }
 
 // must finds a flag that this program knows.
-func must(name string) int {
-	n := Find(name)
+func (v *Values) must(name string) int {
+	n := find(v.table, name)
 	if n < 0 {
 		panic("cli: no flag --" + name)
 	}

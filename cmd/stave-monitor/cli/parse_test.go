@@ -82,7 +82,7 @@ func TestTable(t *testing.T) {
 			}
 			names[n] = true
 		}
-		if f.Same != "" && Find(f.Same) < 0 || f.Usage == "" && !f.Hidden {
+		if f.Same != "" && find(Table, f.Same) < 0 || f.Usage == "" && !f.Hidden {
 			t.Errorf("%s: %+v", f.Name, f)
 		}
 		if shown := strings.Contains(Help, "--"+f.Name); shown == f.Hidden && f.Name != "pidfile" {

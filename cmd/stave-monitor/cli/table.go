@@ -41,6 +41,7 @@ type Flag struct {
 // The headings of help, in this order.
 const (
 	groupWho     = "Container"
+	groupPod     = "Pod"
 	groupRuntime = "Runtime"
 	groupExec    = "Exec"
 	groupStdio   = "Terminal and streams"
@@ -50,7 +51,7 @@ const (
 	groupRefused = "Known, but not supported"
 )
 
-// Table has all flags.
+// Table has the flags of conmon's command line.
 var Table = []Flag{
 	{Name: "cid", Short: "c", Kind: String, Value: "ID", Group: groupWho,
 		Usage: "monitor the container ID; required"},
@@ -157,19 +158,34 @@ var Table = []Flag{
 		Usage: "as above"},
 }
 
-// Find gives the index of a flag by its long name; -1: there is none.
-func Find(name string) int {
-	for i := range Table {
-		if Table[i].Name == name {
+// ServeTable has the flags of serve.
+var ServeTable = []Flag{
+	{Name: "socket", Kind: String, Value: "PATH", Complete: CompleteFile, Group: groupPod,
+		Usage: "listen on a socket at PATH, which nobody but our own user can reach; required"},
+	{Name: "state-dir", Kind: String, Value: "DIR", Complete: CompleteDir, Group: groupPod,
+		Usage: "keep records of how containers ended in DIR; without it PATH.d"},
+	{Name: "sync", Kind: Bool, Group: groupSelf,
+		Usage: "stay the caller's child instead of going to the background"},
+	{Name: "syslog", Kind: Bool, Group: groupSelf,
+		Usage: "messages also go to syslog(3); in the background, only there"},
+	{Name: "log-level", Kind: String, Default: "warn", Value: "LEVEL", Choices: "error|warn|info|debug|trace", Complete: CompleteChoice, Group: groupSelf,
+		Usage: "the messages to write"},
+	{Name: "help", Short: "h", Kind: Bool, Group: groupSelf, Usage: "show this help"},
+}
+
+// find gives the index of a flag by its long name; -1: there is none.
+func find(table []Flag, name string) int {
+	for i := range table {
+		if table[i].Name == name {
 			return i
 		}
 	}
 	return -1
 }
 
-func findShort(letter byte) int {
-	for i := range Table {
-		if s := Table[i].Short; s != "" && s[0] == letter {
+func findShort(table []Flag, letter byte) int {
+	for i := range table {
+		if s := table[i].Short; s != "" && s[0] == letter {
 			return i
 		}
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // visible gives the flags to offer.
-func visible() (out []table.Flag) {
-	for _, f := range table.Table {
+func visible(list []table.Flag) (out []table.Flag) {
+	for _, f := range list {
 		if !f.Hidden {
 			out = append(out, f)
 		}
@@ -21,9 +21,31 @@ func visible() (out []table.Flag) {
 // bash writes a script that needs nothing but bash itself.
 func bash() []byte {
 	var b bytes.Buffer
+	b.WriteString("# Completion of stave-monitor for bash.\n\n_stave_monitor() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} offer=''\n    COMPREPLY=()\n")
+	b.WriteString("    # bash cuts --flag=value into three words.\n    [[ $cur == '=' ]] && cur=''\n    [[ $prev == '=' ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}\n")
+	b.WriteString("    if [[ ${COMP_WORDS[1]} == serve && COMP_CWORD -gt 1 ]]; then\n        case $prev in\n")
+	bashCases(&b, "        ", table.ServeTable)
+	b.WriteString("        esac\n    else\n        case $prev in\n")
+	bashCases(&b, "        ", table.Table)
+	b.WriteString("        esac\n        [[ $COMP_CWORD == 1 ]] && offer=\"serve $offer\"\n    fi\n")
+	b.WriteString(`    case $offer in
+    none) ;;
+    file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$cur") ;;
+    esac
+}
+
+complete -F _stave_monitor stave-monitor
+`)
+	return b.Bytes()
+}
+
+// bashCases says what to offer after each flag.
+func bashCases(b *bytes.Buffer, indent string, list []table.Flag) {
 	var names []string
 	values := map[string][]string{}
-	for _, f := range visible() {
+	for _, f := range visible(list) {
 		all := []string{"--" + f.Name}
 		if f.Short != "" {
 			all = append(all, "-"+f.Short)
@@ -43,29 +65,16 @@ func bash() []byte {
 		}
 		values[kind] = append(values[kind], all...)
 	}
-	b.WriteString("# Completion of stave-monitor for bash.\n\n_stave_monitor() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} offer=''\n    COMPREPLY=()\n")
-	b.WriteString("    # bash cuts --flag=value into three words.\n    [[ $cur == '=' ]] && cur=''\n    [[ $prev == '=' ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}\n    case $prev in\n")
-	for _, kind := range sorted(values) {
-		fmt.Fprintf(&b, "    %s) offer='%s' ;;\n", strings.Join(values[kind], " | "), kind)
+	for _, kind := range sorted(list, values) {
+		fmt.Fprintf(b, "%s%s) offer='%s' ;;\n", indent, strings.Join(values[kind], " | "), kind)
 	}
-	fmt.Fprintf(&b, "    *) offer='%s' ;;\n    esac\n", strings.Join(names, " "))
-	b.WriteString(`    case $offer in
-    none) ;;
-    file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$cur") ;;
-    esac
+	fmt.Fprintf(b, "%s*) offer='%s' ;;\n", indent, strings.Join(names, " "))
 }
 
-complete -F _stave_monitor stave-monitor
-`)
-	return b.Bytes()
-}
-
-func sorted(m map[string][]string) (keys []string) {
-	for _, f := range visible() { // in the order of the table
-		for k, list := range m {
-			if list[0] == "--"+f.Name {
+func sorted(list []table.Flag, m map[string][]string) (keys []string) {
+	for _, f := range visible(list) { // in the order of the table
+		for k, names := range m {
+			if names[0] == "--"+f.Name {
 				keys = append(keys, k)
 			}
 		}
@@ -80,8 +89,16 @@ func zshText(s string) string {
 // zsh writes a function for _arguments.
 func zsh() []byte {
 	var b bytes.Buffer
-	b.WriteString("#compdef stave-monitor\n\n_arguments -s \\\n")
-	list := visible()
+	b.WriteString("#compdef stave-monitor\n\nif [[ $words[2] == serve ]] && (( CURRENT > 2 )); then\n    shift words\n    (( CURRENT-- ))\n    _arguments -s \\\n")
+	zshArguments(&b, table.ServeTable)
+	b.WriteString("    return\nfi\n(( CURRENT == 2 )) && compadd serve\n_arguments -s \\\n")
+	zshArguments(&b, table.Table)
+	return b.Bytes()
+}
+
+// zshArguments writes the arguments of _arguments.
+func zshArguments(b *bytes.Buffer, flags []table.Flag) {
+	list := visible(flags)
 	for i, f := range list {
 		value, equals := "", ""
 		if f.Kind != table.Bool {
@@ -104,27 +121,34 @@ func zsh() []byte {
 		text := "[" + zshText(usage(f)) + "]" + value + "'"
 		switch {
 		case f.Kind == table.Strings && f.Short == "":
-			fmt.Fprintf(&b, "    '*--%s%s%s%s", f.Name, equals, text, end)
+			fmt.Fprintf(b, "    '*--%s%s%s%s", f.Name, equals, text, end)
 		case f.Kind == table.Strings:
-			fmt.Fprintf(&b, "    '*'{-%s+,--%s%s}'%s%s", f.Short, f.Name, equals, text, end)
+			fmt.Fprintf(b, "    '*'{-%s+,--%s%s}'%s%s", f.Short, f.Name, equals, text, end)
 		case f.Short == "":
-			fmt.Fprintf(&b, "    '--%s%s%s%s", f.Name, equals, text, end)
+			fmt.Fprintf(b, "    '--%s%s%s%s", f.Name, equals, text, end)
 		case f.Kind == table.Bool:
-			fmt.Fprintf(&b, "    '(-%s --%s)'{-%s,--%s}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
+			fmt.Fprintf(b, "    '(-%s --%s)'{-%s,--%s}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
 		default:
-			fmt.Fprintf(&b, "    '(-%s --%s)'{-%s+,--%s=}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
+			fmt.Fprintf(b, "    '(-%s --%s)'{-%s+,--%s=}'%s%s", f.Short, f.Name, f.Short, f.Name, text, end)
 		}
 	}
-	return b.Bytes()
 }
 
 func fish() []byte {
 	var b bytes.Buffer
 	b.WriteString("# Completion of stave-monitor for fish.\ncomplete -c stave-monitor -f\n")
-	for _, f := range visible() {
-		fmt.Fprintf(&b, "complete -c stave-monitor -l %s", f.Name)
+	const serve = "__fish_seen_subcommand_from serve"
+	fmt.Fprintf(&b, "complete -c stave-monitor -n __fish_use_subcommand -a serve -d 'stay with all containers of a pod'\n")
+	fishFlags(&b, "not "+serve, table.Table)
+	fishFlags(&b, serve, table.ServeTable)
+	return b.Bytes()
+}
+
+func fishFlags(b *bytes.Buffer, when string, list []table.Flag) {
+	for _, f := range visible(list) {
+		fmt.Fprintf(b, "complete -c stave-monitor -n '%s' -l %s", when, f.Name)
 		if f.Short != "" {
-			fmt.Fprintf(&b, " -s %s", f.Short)
+			fmt.Fprintf(b, " -s %s", f.Short)
 		}
 		if f.Kind != table.Bool {
 			switch f.Complete {
@@ -133,12 +157,11 @@ func fish() []byte {
 			case table.CompleteDir:
 				b.WriteString(" -x -a '(__fish_complete_directories)'")
 			case table.CompleteChoice:
-				fmt.Fprintf(&b, " -x -a '%s'", strings.ReplaceAll(f.Choices, "|", " "))
+				fmt.Fprintf(b, " -x -a '%s'", strings.ReplaceAll(f.Choices, "|", " "))
 			default:
 				b.WriteString(" -x")
 			}
 		}
-		fmt.Fprintf(&b, " -d '%s'\n", strings.ReplaceAll(usage(f), "'", `\'`))
+		fmt.Fprintf(b, " -d '%s'\n", strings.ReplaceAll(usage(f), "'", `\'`))
 	}
-	return b.Bytes()
 }

@@ -24,13 +24,48 @@ var examples = []example{
 	{"A container from the bundle in this directory, created and not yet started, its output in log:", "stave-monitor --sync -c web1 -u web1 -r /usr/local/bin/stave -b $PWD -p pid -l k8s-file:$PWD/log --full-attach"},
 }
 
+var serveDescription = []string{
+	"Callers connect to the socket and ask for what they want: create, start, exec, attach, wait and so on. The protocol, and a client for it in Go, are in docs/monitor.md.",
+}
+
+var serveExamples = []example{
+	{"In the background; when this returns, callers may come:", "stave-monitor serve --socket /run/pod1.sock"},
+}
+
 func help() []byte {
 	var b bytes.Buffer
 	b.WriteString("stave-monitor: stay with a container: its output, its log, its end\n")
-	b.WriteString("\nUsage:\n  stave-monitor [options]\n")
-	for _, group := range groups() {
-		fmt.Fprintf(&b, "\n%s:\n", group)
-		for _, f := range table.Table {
+	b.WriteString("\nUsage:\n  stave-monitor [options]\n  stave-monitor serve --socket PATH [options]\n")
+	options(&b, table.Table)
+	b.WriteString("\nExamples:\n")
+	for _, e := range examples {
+		fmt.Fprintf(&b, "  %s\n      %s\n", e.why, e.line)
+	}
+	b.WriteString("\n" + wrap("The command line is conmon's; what callers of conmon rely on holds. With serve, one process is the monitor of a whole pod: "+
+		"see stave-monitor serve --help. Manual: stave-monitor(8).", 0))
+	return b.Bytes()
+}
+
+func serveHelp() []byte {
+	var b bytes.Buffer
+	b.WriteString("stave-monitor serve: stay with all containers of a pod\n")
+	b.WriteString("\nUsage:\n  stave-monitor serve --socket PATH [options]\n\n")
+	for _, p := range serveDescription {
+		b.WriteString(wrap(p, 0))
+	}
+	options(&b, table.ServeTable)
+	b.WriteString("\nExamples:\n")
+	for _, e := range serveExamples {
+		fmt.Fprintf(&b, "  %s\n      %s\n", e.why, e.line)
+	}
+	return b.Bytes()
+}
+
+// options lists flags under their headings.
+func options(b *bytes.Buffer, list []table.Flag) {
+	for _, group := range groups(list) {
+		fmt.Fprintf(b, "\n%s:\n", group)
+		for _, f := range list {
 			if f.Group != group || f.Hidden {
 				continue
 			}
@@ -43,17 +78,11 @@ func help() []byte {
 			b.WriteString(wrap(usage(f), column))
 		}
 	}
-	b.WriteString("\nExamples:\n")
-	for _, e := range examples {
-		fmt.Fprintf(&b, "  %s\n      %s\n", e.why, e.line)
-	}
-	b.WriteString("\n" + wrap("The command line is conmon's; what callers of conmon rely on holds. Manual: stave-monitor(8).", 0))
-	return b.Bytes()
 }
 
 // groups gives the headings in the order of the table.
-func groups() (out []string) {
-	for _, f := range table.Table {
+func groups(list []table.Flag) (out []string) {
+	for _, f := range list {
 		if !f.Hidden && !slices.Contains(out, f.Group) {
 			out = append(out, f.Group)
 		}

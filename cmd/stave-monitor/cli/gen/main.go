@@ -32,6 +32,7 @@ func main() {
 func render() map[string][]byte {
 	return map[string][]byte{
 		"help.txt":            help(),
+		"serve.txt":           serveHelp(),
 		"man/stave-monitor.8": man(),
 		"completion.bash":     bash(),
 		"completion.zsh":      zsh(),

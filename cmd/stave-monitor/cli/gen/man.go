@@ -41,6 +41,7 @@ var files = [][2]string{
 	{"BUNDLE/ctl", "Fifo. A line 1 HEIGHT WIDTH sets the size of the terminal; a line 2 0 0 begins new log files, after the old ones have been moved away."},
 	{"BUNDLE/winsz", "Fifo. A line HEIGHT WIDTH sets the size of the terminal."},
 	{"BUNDLE/exit.json", "How it ended: exit status, signal, whether memory ran out, when. Complete when it is there."},
+	{"STATE/ID/exit.json, STATE/ID/EXEC.exit.json", "With serve: how containers and execs ended, until they are removed."},
 	{"BUNDLE/oom, PERSIST/oom", "There if the kernel killed in the container for want of memory."},
 	{"EXITDIR/ID, PERSIST/exit", "The exit status in decimal: 0–255, 128 and the number of the signal, or -1 if it is not known or the time was up."},
 }
@@ -59,21 +60,16 @@ var status = [][2]string{
 	{"1", "Also: an error. The last line says which. Errors of the runtime are told on the sync pipe only."},
 }
 
-func man() []byte {
-	r := &roff{}
-	r.WriteString(".TH STAVE\\-MONITOR 8 \"\" \"stave\" \"System Administration\"\n.nh\n.ad l\n")
-	r.heading("NAME")
-	r.line("stave-monitor - stay with a container: its output, its log, its end")
-	r.heading("SYNOPSIS")
-	fmt.Fprintf(r, ".B %s\n[options]\n", escape("stave-monitor"))
-	r.heading("DESCRIPTION")
-	for _, p := range description {
-		r.paragraph(p)
-	}
-	r.heading("OPTIONS")
-	for _, group := range groups() {
+var serveManual = []string{
+	"The socket has mode 0600, and whoever connects must be of the same user or root. A socket that was left over is replaced; a second monitor for a socket that is served is refused. Without --sync the process that was called ends with status 0 as soon as callers may come, and with 1 and a message if that cannot be.",
+	"SIGTERM ends the monitor if nothing runs in its pod, and is ignored otherwise. When it ends, records that nobody has removed stay in the state directory.",
+}
+
+// options lists flags under their headings.
+func (r *roff) options(list []table.Flag) {
+	for _, group := range groups(list) {
 		fmt.Fprintf(r, ".SS %s\n", escape(group))
-		for _, f := range table.Table {
+		for _, f := range list {
 			if f.Group != group || f.Hidden {
 				continue
 			}
@@ -89,8 +85,29 @@ func man() []byte {
 			r.line(strings.ToUpper(text[:1]) + text[1:] + ".")
 		}
 	}
+}
+
+func man() []byte {
+	r := &roff{}
+	r.WriteString(".TH STAVE\\-MONITOR 8 \"\" \"stave\" \"System Administration\"\n.nh\n.ad l\n")
+	r.heading("NAME")
+	r.line("stave-monitor - stay with a container: its output, its log, its end")
+	r.heading("SYNOPSIS")
+	fmt.Fprintf(r, ".B %s\n[options]\n", escape("stave-monitor"))
+	r.heading("DESCRIPTION")
+	for _, p := range description {
+		r.paragraph(p)
+	}
+	r.heading("OPTIONS")
+	r.options(table.Table)
+	r.heading("SERVE")
+	fmt.Fprintf(r, ".B %s\n[options]\n", escape("stave-monitor serve --socket PATH"))
+	for _, p := range append(serveDescription, serveManual...) {
+		r.paragraph(p)
+	}
+	r.options(table.ServeTable)
 	r.heading("EXAMPLES")
-	for _, e := range examples {
+	for _, e := range append(examples, serveExamples...) {
 		r.paragraph(e.why)
 		r.WriteString(".PP\n.RS 4\n.nf\n")
 		r.line(e.line)

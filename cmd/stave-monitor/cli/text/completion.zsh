@@ -1,5 +1,18 @@
 #compdef stave-monitor
 
+if [[ $words[2] == serve ]] && (( CURRENT > 2 )); then
+    shift words
+    (( CURRENT-- ))
+    _arguments -s \
+    '--socket=[listen on a socket at PATH, which nobody but our own user can reach; required]:PATH:_files' \
+    '--state-dir=[keep records of how containers ended in DIR; without it PATH.d]:DIR:_files -/' \
+    '--sync[stay the caller'\''s child instead of going to the background]' \
+    '--syslog[messages also go to syslog(3); in the background, only there]' \
+    '--log-level=[the messages to write (default\: warn)]:LEVEL:(error warn info debug trace)' \
+    '(-h --help)'{-h,--help}'[show this help]'
+    return
+fi
+(( CURRENT == 2 )) && compadd serve
 _arguments -s \
     '(-c --cid)'{-c+,--cid=}'[monitor the container ID; required]:ID: ' \
     '(-u --cuuid)'{-u+,--cuuid=}'[name of the attach socket'\''s directory; for an exec, of its session]:UUID: ' \
