@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,13 +12,18 @@ import (
 // says which stream and up to 8192 bytes of it; what it sends is input.
 //
 // A client is written to without waiting. What it does not take is queued, up
-// to maxQueue; a client that is further behind is told so and gets no more. It
-// costs the container, its log and the other clients nothing.
+// to maxQueue. Of a client whose queue is nearly full there are two kinds. One
+// reads, and is only slower than the container: that waits for it, as it would
+// for a terminal, for nothing may be missing at the other end of
+// `podman run IMAGE cat big | consumer`. The other takes nothing any more: it is
+// told so and gets no more, and has cost the container, its log and the other
+// clients a moment.
 
 const (
-	maxOutput  = 8192    // bytes in a message to a client
-	maxQueue   = 1 << 20 // bytes of messages that one client may be behind
-	maxQueues  = 16      // clients of this process that may be behind at a time
+	maxOutput  = 8192             // bytes in a message to a client
+	maxQueue   = 1 << 20          // bytes of messages that one client may be behind
+	maxQueues  = 16               // clients of this process that may be behind at a time
+	lowRoom    = readSize * 5 / 2 // room in a queue that is nearly full: two reads, and what messages add
 	dropNotice = "\r\nstave-monitor: this client was too slow, and is cut off from here on; the log has all output\r\n"
 )
 
@@ -30,7 +36,15 @@ type attach struct {
 	taps    []tap
 	paused  bool // clients are not read: the input is full
 	late    bool // the container has ended: only what is queued goes out
+	stall   timer
 }
+
+// How long a client whose queue is nearly full may take nothing: one that has
+// never taken anything out of it, and one that has.
+const (
+	strangerPatience = 100 * time.Millisecond
+	readerPatience   = 2 * time.Second
+)
 
 func (a *attach) open(c *Container) error {
 	a.c, a.path, a.fd = c, c.conf.AttachPath, -1
@@ -161,6 +175,9 @@ type client struct {
 	deaf     bool // it sends no more
 	writable bool // it takes more
 	dropped  bool // it was too slow
+	awaited  bool // the container's output waits for it
+	reader   bool // it has taken something out of its queue once
+	moved    bool // and since we last looked
 }
 
 // settle puts the client into the loop for what it is wanted for.
@@ -260,13 +277,63 @@ func (cl *client) send(tag byte, p []byte) {
 			}
 		}
 		if !cl.enqueue(tag, part) {
-			cl.dropped = true
-			cl.a.c.m.Notices.warn("an attached client does not read; it is cut off")
+			cl.drop()
 			break
 		}
 		p = p[len(part):]
 	}
+	if !cl.dropped && !cl.awaited && cl.queue.count > 0 && cl.queue.room() < lowRoom {
+		cl.await()
+	}
 	cl.settle()
+}
+
+// drop cuts the client off; it hears of it after what is queued for it.
+func (cl *client) drop() {
+	cl.dropped = true
+	cl.release()
+	cl.a.c.m.Notices.warn("an attached client does not read; it is cut off")
+}
+
+// await lets the container's output wait until the client has caught up.
+func (cl *client) await() {
+	a := cl.a
+	cl.awaited, cl.moved = true, false
+	a.c.waitFor(1)
+	patience := strangerPatience
+	if cl.reader {
+		patience = readerPatience
+	}
+	if a.stall.at == 0 {
+		a.c.m.after(&a.stall, patience)
+	}
+}
+
+// release lets it go on.
+func (cl *client) release() {
+	if cl.awaited {
+		cl.awaited = false
+		cl.a.c.waitFor(-1)
+	}
+}
+
+// look drops those who have taken nothing since the last time.
+func (a *attach) look() {
+	for i := len(a.clients) - 1; i >= 0; i-- {
+		cl := a.clients[i]
+		if !cl.awaited {
+			continue
+		}
+		if !cl.moved {
+			cl.drop()
+			cl.settle()
+			continue
+		}
+		cl.moved = false
+		if a.stall.at == 0 {
+			a.c.m.after(&a.stall, readerPatience)
+		}
+	}
 }
 
 // transmit sends one message, now or not.
@@ -311,7 +378,10 @@ func (cl *client) flush() {
 		switch e := cl.transmit(msg[0], msg[1:]); e {
 		case 0:
 			cl.queue.pop()
-			cl.a.c.progress = true
+			cl.reader, cl.moved, cl.a.c.progress = true, true, true
+			if cl.awaited && cl.queue.room() > maxQueue/2 {
+				cl.release()
+			}
 		case unix.EAGAIN:
 			cl.settle()
 			return
@@ -348,6 +418,7 @@ func (cl *client) lost() {
 
 // forget gives the queue's memory back.
 func (cl *client) forget() {
+	cl.release()
 	if cl.queue.mem != nil {
 		unmapped(cl.queue.mem)
 		cl.a.c.m.backlogs--
@@ -412,6 +483,14 @@ func (q *queue) put(tag byte, p []byte) bool {
 	q.tail += need
 	q.count++
 	return true
+}
+
+// room is how much more it holds, for certain.
+func (q *queue) room() int {
+	if q.wrapped {
+		return q.head - q.tail
+	}
+	return max(0, len(q.mem)-q.tail+q.head-queueHeader-1-maxOutput) // a message stays in one piece
 }
 
 // front is the oldest message.

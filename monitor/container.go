@@ -49,6 +49,7 @@ type Container struct {
 	ownStdio       bool   // passthrough: it is ours
 
 	attach      attach
+	awaited     int // clients that the output waits for
 	retryAccept timer
 	ctl, winsz  fifo
 	notify      relay
@@ -82,7 +83,7 @@ func (m *Monitor) Open(conf *Config, host Host) (*Container, error) {
 	c.stdout.open(c, -1, logs.Stdout, tagStdout)
 	c.stderr.open(c, -1, logs.Stderr, tagStderr)
 	c.attach.fd, c.ctl.fd, c.winsz.fd, c.notify.fd, c.notify.to, c.oom.fd, c.oom.file = -1, -1, -1, -1, -1, -1, -1
-	c.retry.fire, c.retryAccept.fire = c.tryLog, c.attach.again
+	c.retry.fire, c.retryAccept.fire, c.attach.stall.fire = c.tryLog, c.attach.again, c.attach.look
 	c.timeout.fire = func() { c.happened(evTimeout) }
 	c.patience.fire = func() { c.happened(evPatience) }
 	c.record.ID = conf.ID
@@ -426,7 +427,7 @@ func (c *Container) closeAll() {
 	unmapped(c.stdin.mem)
 	c.stdin.mem, c.stdin.pending, c.stdin.closed = nil, nil, true
 	c.closeLog()
-	for _, t := range []*timer{&c.timeout, &c.patience, &c.retry, &c.retryAccept} {
+	for _, t := range []*timer{&c.timeout, &c.patience, &c.retry, &c.retryAccept, &c.attach.stall} {
 		m.stop(t)
 	}
 }

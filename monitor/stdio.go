@@ -78,6 +78,18 @@ func (s *stream) read() int {
 	return n
 }
 
+// waitFor counts the clients that the output waits for.
+func (c *Container) waitFor(n int) {
+	c.awaited += n
+	if c.awaited > 0 {
+		c.stdout.pause()
+		c.stderr.pause()
+	} else if !c.blocked && (c.state == creating || c.state == running) {
+		c.stdout.listen()
+		c.stderr.listen()
+	}
+}
+
 // more says that the pipe has more to read, which matters only to a line that
 // the read p has cut.
 func (s *stream) more(p []byte) bool {
