@@ -33,11 +33,9 @@ type consoleConn struct {
 // open makes the socket, under a name that nobody can guess.
 func (k *console) open(c *Container) error {
 	k.c, k.slave, k.fd, k.conn = c, -1, -1, consoleConn{watch{fd: -1}, k}
-	dir := "/tmp"
-	for _, e := range c.m.Env {
-		if len(e) > 7 && e[:7] == "TMPDIR=" {
-			dir = e[7:]
-		}
+	dir, _ := c.m.Env.Get("TMPDIR")
+	if dir == "" {
+		dir = "/tmp"
 	}
 	var random [8]byte
 	if _, err := unix.Getrandom(random[:], 0); err != nil {

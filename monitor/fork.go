@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -17,81 +18,93 @@ import (
 // The child runs no Go but the few lines of exec below: no allocation, no
 // growing stack, no lock. See libct/child.go, which does the same on a larger scale.
 
-// command is a process to be, with all its memory prepared.
+// command is a process to be, with all its memory prepared: outside the Go
+// heap, as it is of no use once the process runs.
 type command struct {
-	path  *byte
-	argv  []*byte
-	envp  []*byte
-	stdio [3]int
+	mem  []byte // of what follows; shared with the child
+	argv **byte // vectors of execve(2)
+	envp **byte
+	env  Environ // what envp points into
 
-	oomScore    []byte // for /proc/self/oom_score_adj; empty: leave it
-	dieWith     int    // parent whose end kills it; 0: it lives on
-	onlyStdio   bool   // descriptors from 3 up are closed
-	listenPID   []byte // where in the environment its pid belongs; empty: nowhere
-	oomPath     *byte
-	noFile      nofile.Limit
-	unblock     uint64 // signals, as a set of the kernel's
-	report      *report
-	reportPages []byte
+	stdio     [3]int
+	oomScore  []byte // for /proc/self/oom_score_adj; empty: leave it
+	dieWith   int    // parent whose end kills it; 0: it lives on
+	onlyStdio bool   // descriptors from 3 up are closed
+	listenPID []byte // where in the environment its pid belongs; empty: nowhere
+	oomPath   *byte
+	noFile    nofile.Limit
+	unblock   uint64 // signals, as a set of the kernel's
+	report    *report
 }
 
-// report is shared with the child: what became of its execve(2).
+// report is what became of the child's execve(2).
 type report struct{ errno uint32 }
 
-// newCommand copies argv and env into the form of execve(2).
-func newCommand(argv, env []string) (*command, error) {
-	c := &command{stdio: [3]int{0, 1, 2}, noFile: nofile.Original, unblock: 1 << (unix.SIGPIPE - 1)}
+// pidRoom is enough for LISTEN_PID=, a pid and its NUL.
+const pidRoom = 32
+
+// newCommand copies argv into the form of execve(2).
+func newCommand(argv []string, env Environ) (*command, error) { return prepare(argv, env, false) }
+
+// prepare is newCommand, if listens says so for a process that LISTEN_PID
+// names; sd_listen_fds(3).
+func prepare(argv []string, env Environ, listens bool) (*command, error) {
+	const word = unsafe.Sizeof(uintptr(0))
+	entries, text := 0, len("/proc/self/oom_score_adj")+1
+	for range env.All {
+		entries++
+	}
+	for _, s := range argv {
+		if strings.IndexByte(s, 0) >= 0 {
+			return nil, failed("prepare "+argv[0], "execve", argv[0], unix.EINVAL)
+		}
+		text += len(s) + 1
+	}
+	vectors := int(word) * (1 + len(argv) + 1 + entries + 2)
+	c := &command{env: env, stdio: [3]int{0, 1, 2}, noFile: nofile.Original, unblock: 1 << (unix.SIGPIPE - 1)}
 	var err error
-	if c.path, err = unix.BytePtrFromString(argv[0]); err != nil {
-		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
-	}
-	if c.argv, err = syscall.SlicePtrFromStrings(argv); err != nil {
-		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
-	}
-	if c.envp, err = syscall.SlicePtrFromStrings(env); err != nil {
-		return nil, failed("prepare "+argv[0], "execve", argv[0], err)
-	}
-	c.oomPath, _ = unix.BytePtrFromString("/proc/self/oom_score_adj")
-	if c.reportPages, err = mapped(page, unix.MAP_SHARED); err != nil {
+	if c.mem, err = mapped(vectors+text+pidRoom, unix.MAP_SHARED); err != nil {
 		return nil, err
 	}
-	c.report = (*report)(unsafe.Pointer(&c.reportPages[0]))
+	c.report = (*report)(unsafe.Pointer(&c.mem[0]))
+	slots := unsafe.Slice((**byte)(unsafe.Pointer(&c.mem[word])), vectors/int(word)-1)
+	rest := c.mem[vectors:]
+	put := func(s string) *byte {
+		p := &rest[0]
+		rest = rest[copy(rest, s)+1:] // its NUL is there already
+		return p
+	}
+	c.oomPath = put("/proc/self/oom_score_adj")
+	c.argv = &slots[0]
+	for i, s := range argv {
+		slots[i] = put(s)
+	}
+	slots = slots[len(argv)+1:]
+	c.envp = &slots[0]
+	for entry := range env.All {
+		if listens && strings.HasPrefix(entry, listenName) {
+			continue
+		}
+		slots[0] = unsafe.StringData(entry) // its NUL is behind it
+		slots = slots[1:]
+	}
+	if listens {
+		slots[0] = put(listenName)
+		c.listenPID = unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(slots[0]), len(listenName))), pidRoom-len(listenName)-1)
+	}
 	return c, nil
 }
 
-// setListenPID makes the variable one that the child writes its pid into;
-// sd_listen_fds(3).
-func (c *command) setListenPID() {
-	const name = "LISTEN_PID="
-	entry := append([]byte(name), make([]byte, 12)...) // room for a pid and its NUL
-	c.listenPID = entry[len(name):]
-	for i, p := range c.envp {
-		if p != nil && hasPrefix(p, name) {
-			c.envp[i] = &entry[0]
-			return
-		}
-	}
-	c.envp[len(c.envp)-1] = &entry[0]
-	c.envp = append(c.envp, nil)
-}
-
-func hasPrefix(p *byte, prefix string) bool {
-	for i := range len(prefix) {
-		if *(*byte)(unsafe.Add(unsafe.Pointer(p), i)) != prefix[i] {
-			return false
-		}
-	}
-	return true
-}
+const listenName = "LISTEN_PID="
 
 // execErrno is why the child could not execute the command; 0: it could, or
 // has not come to it yet.
 func (c *command) execErrno() syscall.Errno { return syscall.Errno(c.report.errno) }
 
-// free gives back what only the parent needs while the child may still fail.
+// free gives the memory back.
 func (c *command) free() {
-	unmapped(c.reportPages)
-	c.report, c.reportPages = nil, nil
+	unmapped(c.mem)
+	*c = command{}
 }
 
 // cloneArgs is struct clone_args of clone3(2), version 0.
@@ -184,7 +197,7 @@ func (c *command) exec() syscall.Errno {
 	// should be: the runtime has put this thread's mask back, and execve(2)
 	// puts back the dispositions.
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&c.unblock)), 0, 8, 0, 0)
-	_, _, e := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)), uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envp[0])))
+	_, _, e := syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(*c.argv)), uintptr(unsafe.Pointer(c.argv)), uintptr(unsafe.Pointer(c.envp)))
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -12,8 +13,8 @@ import (
 
 // Inherited is what the process found when it began, for those who come after it.
 type Inherited struct {
-	Env      []string // environment of what is started
-	OOMScore string   // of what is started; empty: as it is
+	Env      Environ // environment of what is started
+	OOMScore string  // of what is started; empty: as it is
 }
 
 // Monitor is the process: the loop, what its containers share, and who they are.
@@ -98,36 +99,38 @@ func (m *Monitor) closeLog(l *logs.Logs) error {
 // realtime is the clock of log records.
 func realtime() int64 { return time.Now().UnixNano() }
 
-// readSmall reads a file of procfs or the like: all of it, up to max bytes.
-func readSmall(path string, max int) (string, error) {
+// readSmall reads a file of procfs or the like, up to max bytes of it.
+func readSmall(path string, max int) (string, error) { return readInto(path, make([]byte, max)) }
+
+// readInto is readSmall as far as it goes into buf. The text is buf's, and
+// changes with it.
+func readInto(path string, buf []byte) (text string, err error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", err
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, 0, min(max, 4096))
-	for len(buf) < max {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := unix.Read(fd, buf[len(buf):min(cap(buf), max)])
+	n := 0
+	for n < len(buf) {
+		got, err := unix.Read(fd, buf[n:])
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		if n == 0 {
+		if got == 0 {
 			break
 		}
-		buf = buf[:len(buf)+n]
+		n += got
 	}
-	return string(buf), nil
+	return unsafe.String(unsafe.SliceData(buf), n), nil
 }
 
 // readPid reads a pid file.
 func readPid(path string) (int, error) {
-	text, err := readSmall(path, 64)
+	var buf [64]byte
+	text, err := readInto(path, buf[:])
 	if err != nil {
 		return 0, failed("read the pid file", "open", path, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,10 +39,11 @@ const (
 // open begins to watch the cgroup of the process.
 func (o *oomWatch) open(c *Container, pid int) error {
 	o.c, o.fd, o.file, o.again.fire = c, -1, -1, o.retry
-	text, err := readSmall("/proc/"+itoa(pid)+"/cgroup", 64<<10)
+	text, err := readInto("/proc/"+itoa(pid)+"/cgroup", c.m.in.mem)
 	if err != nil {
 		return failed("watch for OOM", "open", "/proc/"+itoa(pid)+"/cgroup", err)
 	}
+	c.m.in.used(len(text))
 	dir, v2 := findMemory(text)
 	if dir == "" {
 		return nil // no memory controller: nothing to tell
@@ -140,7 +142,7 @@ func (o *oomWatch) kills() (n int, gone bool) {
 	if err != nil {
 		return 0, err == unix.ENODEV
 	}
-	for line := range strings.SplitSeq(string(buf[:got]), "\n") {
+	for line := range strings.SplitSeq(unsafe.String(&buf[0], got), "\n") {
 		if v, ok := strings.CutPrefix(line, "oom_kill "); ok {
 			n, _ = strconv.Atoi(v)
 		}

@@ -1,10 +1,6 @@
 package monitor
 
-import (
-	"strings"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // spawn.go: how the runtime is called.
 
@@ -44,17 +40,14 @@ func (c *Config) runtimeArgs(console string) []string {
 
 // spawnRuntime starts the runtime with the given stdio.
 func (c *Container) spawnRuntime(stdio [3]int) error {
-	argv := c.conf.runtimeArgs(c.console.path)
-	cmd, err := newCommand(argv, c.m.Env)
+	self := unix.Getpid()
+	cmd, err := prepare(c.conf.runtimeArgs(c.console.path), c.m.Env, c.conf.ReplaceListenPID || listensAs(c.m.Env, self))
 	if err != nil {
 		return err
 	}
 	cmd.stdio = stdio
 	cmd.oomScore = []byte(c.m.OOMScore)
-	cmd.dieWith = unix.Getpid()
-	if c.conf.ReplaceListenPID || listensAs(c.m.Env, cmd.dieWith) {
-		cmd.setListenPID()
-	}
+	cmd.dieWith = self
 	pid, pidfd, err := cmd.start()
 	if err != nil {
 		cmd.free()
@@ -73,11 +66,7 @@ func (c *Container) spawnRuntime(stdio [3]int) error {
 
 // listensAs says that the environment hands sockets to the process pid, which
 // is us (sd_listen_fds(3)): they are meant for the container.
-func listensAs(env []string, pid int) bool {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, "LISTEN_PID="); ok {
-			return v == itoa(pid)
-		}
-	}
-	return false
+func listensAs(env Environ, pid int) bool {
+	v, ok := env.Get("LISTEN_PID")
+	return ok && v == itoa(pid)
 }

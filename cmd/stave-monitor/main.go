@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +32,10 @@ func main() {
 
 func run(argv []string) int {
 	unix.Umask(0o022) // what modes in here mean, whoever calls
-	handed := receive(syscall.Environ())
+	handed, err := receive()
+	if err != nil {
+		return fail("conmon: " + err.Error())
+	}
 	values, problem := cli.Parse(argv)
 	switch {
 	case problem != "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"os"
 	"strconv"
 	"strings"
@@ -23,72 +24,52 @@ import (
 //	     the caller's start pipe, and executes
 //	two  which is the monitor: a child, or with --sync one itself
 //
-// The second one knows itself by a variable, which it takes out of the
-// environment again before anybody else sees it. With --sync it would not have
+// The second one knows itself by a variable. Its environment has little else;
+// what is started from there gets that of the first. With --sync it would not have
 // to be; but it is what stays, and a fresh execution, with Go's runtime told to
 // be small, stays smaller.
 
-// marker is the variable; its value is the OOM score to restore. Variables that
-// steer Go's runtime are kept beside it, under its name with theirs behind.
+// marker is the variable; its value is the OOM score to restore and the
+// descriptor of a file with the whole environment.
 const marker = "_STAVE_MONITOR"
 
 // tuning makes the runtime of the second execution small: one processor, for
 // there is one thread; and no collection before there is something to collect.
-var tuning = []struct{ name, value string }{
-	{"GOMAXPROCS", "1"},
-	{"GOGC", "off"},
-	{"GOMEMLIMIT", "16MiB"},
-	{"GODEBUG", "asyncpreemptoff=1"},
+var tuning = []string{"GOMAXPROCS=1", "GOGC=off", "GOMEMLIMIT=16MiB", "GODEBUG=asyncpreemptoff=1"}
+
+// own are the variables that the second execution reads itself.
+var own = []string{"TZ", monitor.EnvSyncPipe, monitor.EnvStartPipe, monitor.EnvAttachPipe}
+
+// receive takes what the first execution hands to the second; nil: this is the first.
+func receive() (*monitor.Inherited, error) {
+	value, ok := unix.Getenv(marker)
+	if !ok {
+		return nil, nil
+	}
+	score, text, _ := strings.Cut(value, ":")
+	fd, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, &specs.Error{Problem: "$" + marker + " is ours to set", Kind: specs.ErrInvalid}
+	}
+	env, err := monitor.MapEnviron(fd)
+	return &monitor.Inherited{OOMScore: score, Env: env}, err
 }
 
-// receive takes out of the environment what the first execution hands to the
-// second; nil: this is the first.
-func receive(environ []string) *monitor.Inherited {
-	var in *monitor.Inherited
+// environment is that of the second execution.
+func environment(environ []string, score string) ([]string, error) {
+	fd, err := monitor.PassEnviron(environ)
+	if err != nil {
+		return nil, err
+	}
+	env := append([]string{marker + "=" + score + ":" + strconv.Itoa(fd)}, tuning...)
 	for _, e := range environ {
-		if v, ok := strings.CutPrefix(e, marker+"="); ok && in == nil {
-			in = &monitor.Inherited{OOMScore: v}
+		for _, name := range own {
+			if strings.HasPrefix(e, name+"=") {
+				env = append(env, e)
+			}
 		}
 	}
-	if in == nil {
-		return nil
-	}
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		if kept, ok := strings.CutPrefix(name, marker+"_"); ok {
-			in.Env = append(in.Env, kept+"="+value)
-		} else if name != marker && !isTuning(name) {
-			in.Env = append(in.Env, e)
-		}
-	}
-	return in
-}
-
-func isTuning(name string) bool {
-	for _, t := range tuning {
-		if t.name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// environment is the one of the second execution.
-func environment(environ []string, score string) []string {
-	env := []string{marker + "=" + score}
-	for _, t := range tuning {
-		env = append(env, t.name+"="+t.value)
-	}
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		switch {
-		case isTuning(name):
-			env = append(env, marker+"_"+name+"="+value)
-		case name != marker && !strings.HasPrefix(name, marker+"_"):
-			env = append(env, e)
-		}
-	}
-	return env
+	return env, nil
 }
 
 // leave is the first execution. It returns when the second is on its way, and
@@ -116,7 +97,10 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &pipe, nil); err != nil {
 		return &specs.Error{Step: "start the monitor", Syscall: "rt_sigprocmask", Errno: err.(syscall.Errno)}
 	}
-	env := environment(syscall.Environ(), score)
+	env, err := environment(syscall.Environ(), score)
+	if err != nil {
+		return err
+	}
 	const self = "/proc/self/exe"
 	if values.Bool("sync") {
 		err := syscall.Exec(self, os.Args, env)
@@ -208,20 +192,31 @@ func attachPipes(h *monitor.Conmon) (err error) {
 // inheritedFDs are the descriptors that the caller has left open for us and for
 // what we execute. Ours are all closed on exec.
 func inheritedFDs() (list []int) {
-	d, err := os.ReadDir("/proc/self/fd")
+	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	for _, e := range d {
-		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd < 3 {
-			continue
+	defer unix.Close(dir)
+	var buf [1024]byte
+	for {
+		n, err := unix.Getdents(dir, buf[:])
+		if err != nil || n <= 0 {
+			return list
 		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
-			list = append(list, fd)
+		for p := buf[:n]; len(p) > 0; {
+			// struct linux_dirent64, getdents64(2): a length at 16, a name at 19.
+			length := binary.NativeEndian.Uint16(p[16:])
+			name, _, _ := strings.Cut(string(p[19:length]), "\x00")
+			p = p[length:]
+			fd, err := strconv.Atoi(name)
+			if err != nil || fd < 3 {
+				continue
+			}
+			if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+				list = append(list, fd)
+			}
 		}
 	}
-	return list
 }
 
 // passthrough says that the container is to have our stdio.
