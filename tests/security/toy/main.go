@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +27,7 @@ import (
 )
 
 func main() {
+	runtime.LockOSThread() // capabilities are a thread's own, and execve(2) takes those of its thread
 	switch os.Args[0] {
 	case "toy-init":
 		fail(child(os.Args[1]))
