@@ -5,6 +5,7 @@
 #   make test       everything that can be tested on this machine (root)
 #   make validate   the OCI project's own validation programs; RUNTIME=runc for another runtime
 #   make bench      speed beside runc, crun and a C program that makes the same calls
+#   make bench-monitor  memory, logs and exec of the monitor beside conmon
 #   make soak       thousands of cycles: nothing may be left
 #   make lint       gofmt, vet, shellcheck
 #   make cross      builds and vets for arm64 and riscv64
@@ -19,7 +20,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 GOFILES  = $(shell git ls-files '*.go')
 
-.PHONY: all deps demo test pure blackbox validate bench soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
+.PHONY: all deps demo test pure blackbox validate bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
 
 all: bin/stave bin/stave-monitor
 
@@ -53,6 +54,9 @@ validate: deps bin/stave
 
 bench: deps bin/stave
 	$(GO) run ./tests/bench
+
+bench-monitor: deps bin/stave bin/stave-monitor
+	$(GO) run ./tests/bench/monitor
 
 soak: deps bin/stave bin/stave-faults
 	STAVE_SOAK=1 $(GO) run ./tests/tally -- -p 1 -timeout 3h ./tests/...
