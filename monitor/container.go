@@ -36,7 +36,6 @@ type Container struct {
 
 	log     *logs.Logs
 	blocked bool // the log is, and nothing is read
-	stalls  int  // clients for which nothing is read
 	room    room
 	retry   timer
 

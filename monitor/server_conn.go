@@ -332,7 +332,7 @@ func (c *conn) settleLag() {
 	switch {
 	case behind && !c.stalling && c.out.n >= highWater:
 		c.stalling = true
-		t.member.c.stall(true)
+		t.member.c.waitFor(1)
 		if !t.block {
 			c.s.m.after(&c.lag, lagPatience)
 		}
@@ -340,7 +340,7 @@ func (c *conn) settleLag() {
 		c.stalling = false
 		c.s.m.stop(&c.lag)
 		if t.member.c != nil {
-			t.member.c.stall(false)
+			t.member.c.waitFor(-1)
 		}
 	}
 }
@@ -424,7 +424,7 @@ func (t *talk) leave() {
 		c.stalling = false
 		c.s.m.stop(&c.lag)
 		if t.member.c != nil {
-			t.member.c.stall(false)
+			t.member.c.waitFor(-1)
 		}
 	}
 	if t.member.c != nil {

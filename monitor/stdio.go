@@ -38,7 +38,7 @@ func (s *stream) open(c *Container, fd int, kind logs.Stream, tag byte) {
 
 // listen starts reading, or starts again.
 func (s *stream) listen() {
-	if s.fd >= 0 && s.slot == 0 && s.c.stalls == 0 {
+	if s.fd >= 0 && s.slot == 0 && s.c.awaited == 0 {
 		if err := s.c.m.add(&s.watch, unix.EPOLLIN, s); err != nil {
 			s.c.m.Notices.warnErr(err)
 		}
@@ -201,22 +201,6 @@ func (c *Container) watchLog() {
 	c.blocked = c.log.Blocked()
 	if c.log.Pending() && c.retry.at == 0 {
 		c.m.after(&c.retry, retryLog)
-	}
-}
-
-// stall stops the reading of output for a client that is behind and must not
-// miss any, or takes that back.
-func (c *Container) stall(on bool) {
-	if on {
-		c.stalls++
-		c.stdout.pause()
-		c.stderr.pause()
-		return
-	}
-	c.stalls--
-	if !c.blocked && (c.state == creating || c.state == running) {
-		c.stdout.listen()
-		c.stderr.listen()
 	}
 }
 

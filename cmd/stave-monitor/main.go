@@ -36,6 +36,9 @@ func run(argv []string) int {
 	if err != nil {
 		return fail("conmon: " + err.Error())
 	}
+	if len(argv) > 0 && argv[0] == "serve" {
+		return serve(argv[1:], handed)
+	}
 	values, problem := cli.Parse(argv)
 	switch {
 	case problem != "":

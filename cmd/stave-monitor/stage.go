@@ -90,12 +90,8 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	if err := waitForCaller(h); err != nil {
 		return err
 	}
-	// From the first instruction of the second execution on: until Go's
-	// runtime has set itself up there, this signal would end it.
-	pipe := unix.Sigset_t{}
-	pipe.Val[0] = 1 << (unix.SIGPIPE - 1)
-	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &pipe, nil); err != nil {
-		return &specs.Error{Step: "start the monitor", Syscall: "rt_sigprocmask", Errno: err.(syscall.Errno)}
+	if err := blockSIGPIPE(); err != nil {
+		return err
 	}
 	env, err := environment(syscall.Environ(), score)
 	if err != nil {
@@ -112,6 +108,17 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	}
 	if path := values.String("conmon-pidfile"); path != "" {
 		return monitor.WriteFile(path, []byte(strconv.Itoa(pid)))
+	}
+	return nil
+}
+
+// blockSIGPIPE holds from the first instruction of the second execution on:
+// until Go's runtime has set itself up there, this signal would end it.
+func blockSIGPIPE() error {
+	pipe := unix.Sigset_t{}
+	pipe.Val[0] = 1 << (unix.SIGPIPE - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &pipe, nil); err != nil {
+		return &specs.Error{Step: "start the monitor", Syscall: "rt_sigprocmask", Errno: err.(syscall.Errno)}
 	}
 	return nil
 }
