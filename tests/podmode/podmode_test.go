@@ -35,7 +35,7 @@ import (
 func TestMain(m *testing.M) { kit.Main(m) }
 
 // patience is for what must happen at all; nothing here is timed.
-const patience = 8 * time.Second
+const patience = 60 * time.Second
 
 // often is n, or long in a soak.
 func often(n, long int) int {
