@@ -36,7 +36,7 @@ func (w *world) execs(rounds int) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.end()) }()
+	defer func() { err = errors.Join(err, p.end(w)) }()
 	id, err := p.run(w)
 	if err != nil {
 		return err

@@ -87,7 +87,7 @@ func (w *world) tenPods() (sum float64, err error) {
 	var all []*pod
 	defer func() {
 		for _, p := range all {
-			err = errors.Join(err, p.end())
+			err = errors.Join(err, p.end(w))
 		}
 	}()
 	for range pods {
@@ -131,6 +131,7 @@ func pss(pid int) (float64, error) {
 type pod struct {
 	*client.Client
 	cmd *exec.Cmd
+	ids []string
 }
 
 func (w *world) pod() (*pod, error) {
@@ -154,11 +155,17 @@ func (p *pod) run(w *world) (id string, err error) {
 	id = w.id()
 	if _, err = p.Create(context.Background(), wire.Request{ID: id, Runtime: w.stave, RuntimeArgs: []string{"--root=" + w.root(w.stave)}, Bundle: w.idle,
 		Log: wire.Log{Paths: []string{"k8s-file:" + filepath.Join(w.dir, "log-"+id)}}}); err == nil {
+		p.ids = append(p.ids, id)
 		_, err = p.Start(context.Background(), id)
 	}
 	return id, err
 }
 
-func (p *pod) end() error {
-	return errors.Join(p.Shutdown(context.Background(), true), p.cmd.Wait())
+// end ends the monitor with all that runs; its containers are the runtime's to delete.
+func (p *pod) end(w *world) error {
+	err := errors.Join(p.Shutdown(context.Background(), true), p.cmd.Wait())
+	for _, id := range p.ids {
+		err = errors.Join(err, w.verb(w.stave, "delete", "--force", id))
+	}
+	return err
 }

@@ -60,7 +60,11 @@ func newWorld(monitor, stave string) (*world, error) {
 	return w, w.bundles()
 }
 
+// close also ends what an error has left running.
 func (w *world) close() {
+	for _, p := range kit.Descendants() {
+		_ = unix.Kill(p.PID, unix.SIGKILL)
+	}
 	if err := kit.RemoveTree(w.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
