@@ -17,7 +17,7 @@ import (
 // for a terminal, for nothing may be missing at the other end of
 // `podman run IMAGE cat big | consumer`. The other takes nothing any more: it is
 // told so and gets no more, and has cost the container, its log and the other
-// clients a moment.
+// clients clientPatience, once.
 
 const (
 	maxOutput  = 8192             // bytes in a message to a client
@@ -39,12 +39,10 @@ type attach struct {
 	stall   timer
 }
 
-// How long a client whose queue is nearly full may take nothing: one that has
-// never taken anything out of it, and one that has.
-const (
-	strangerPatience = 100 * time.Millisecond
-	readerPatience   = 2 * time.Second
-)
+// clientPatience is how long a client whose queue is nearly full may take
+// nothing: long enough for whoever is at the other end of a pipe to begin, and
+// all that one which never reads can cost.
+const clientPatience = 3 * time.Second
 
 func (a *attach) open(c *Container) error {
 	a.c, a.path, a.fd = c, c.conf.AttachPath, -1
@@ -176,8 +174,7 @@ type client struct {
 	writable bool // it takes more
 	dropped  bool // it was too slow
 	awaited  bool // the container's output waits for it
-	reader   bool // it has taken something out of its queue once
-	moved    bool // and since we last looked
+	moved    bool // it has taken something out of its queue since we last looked
 }
 
 // settle puts the client into the loop for what it is wanted for.
@@ -300,12 +297,8 @@ func (cl *client) await() {
 	a := cl.a
 	cl.awaited, cl.moved = true, false
 	a.c.waitFor(1)
-	patience := strangerPatience
-	if cl.reader {
-		patience = readerPatience
-	}
 	if a.stall.at == 0 {
-		a.c.m.after(&a.stall, patience)
+		a.c.m.after(&a.stall, clientPatience)
 	}
 }
 
@@ -331,7 +324,7 @@ func (a *attach) look() {
 		}
 		cl.moved = false
 		if a.stall.at == 0 {
-			a.c.m.after(&a.stall, readerPatience)
+			a.c.m.after(&a.stall, clientPatience)
 		}
 	}
 }
@@ -378,7 +371,7 @@ func (cl *client) flush() {
 		switch e := cl.transmit(msg[0], msg[1:]); e {
 		case 0:
 			cl.queue.pop()
-			cl.reader, cl.moved, cl.a.c.progress = true, true, true
+			cl.moved, cl.a.c.progress = true, true
 			if cl.awaited && cl.queue.room() > maxQueue/2 {
 				cl.release()
 			}
