@@ -62,7 +62,7 @@ var terminalChecks = []check{
 	{name: "much output", script: `podman run -it --name c img sh -c 'stty -onlcr; seq 20000' >got; seq 20000 | cmp - got && echo same; podman logs c | cmp - got && echo logged`,
 		talk: []moment{}, want: "same\nlogged\n"},
 	{name: "podman is killed at the terminal", script: `
-		{ till 'podman logs c | grep ready'; kill -9 $(cat pid); } &
+		{ till 'podman logs c | grep ready'; till 'podman ps -q --filter name=c --filter status=running | grep .'; kill -9 $(cat pid); } &
 		sh -c 'echo $$ >pid; exec podman run -it --name c img sh -c "echo ready; while [ ! -e /go ]; do sleep 0.1; done; echo after; exit 3"' >out
 		stty sane; podman exec c touch /go; podman wait c; podman logs c`,
 		talk: []moment{}, want: "Killed\n3\nready\nafter\n"},

@@ -26,7 +26,12 @@ import (
 // raw is a connection without a client.
 func (p *pod) raw() net.Conn {
 	p.t.Helper()
-	c, err := net.Dial("unix", p.Socket)
+	var c net.Conn
+	var err error
+	kit.Eventually(patience, func() bool { // EAGAIN: as many wait already as the backlog holds; unix(7)
+		c, err = net.Dial("unix", p.Socket)
+		return !errors.Is(err, syscall.EAGAIN)
+	})
 	kit.Must(p.t, err)
 	kit.Must(p.t, c.SetDeadline(time.Now().Add(patience)))
 	p.t.Cleanup(func() { c.Close() })
