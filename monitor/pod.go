@@ -28,11 +28,18 @@ type member struct {
 	late      bool // it took too long to be created
 	doomed    bool // it is killed as soon as it is there
 	record    Record
-	call      wire.Request // how its runtime is called; of a container only
-	asker     *conn        // who waits for it to be created
-	attach    *talk        // who listens to it from the beginning
-	waiters   []*conn      // for its end
+	runtime   runtimeOf // of a container only
+	asker     *conn     // who waits for it to be created
+	attach    *talk     // who listens to it from the beginning
+	waiters   []*conn   // for its end
 	deadline  timer
+}
+
+// runtimeOf is how a container's runtime is called.
+type runtimeOf struct {
+	path          string
+	args          []string
+	systemdCgroup bool
 }
 
 // find gives a member, or an error that says what there is none of.
@@ -150,11 +157,11 @@ func (b *member) Created(c *Container) {
 	asker.waits = nil
 	st := b.status()
 	if b.attach == nil {
-		asker.answer(&st)
+		asker.answer(st)
 		return
 	}
 	st.Event = event
-	asker.message(wire.Event, &st)
+	asker.message(wire.Event, st)
 }
 
 // dropFiles removes what was only for the runtime to read and write.
@@ -225,7 +232,7 @@ func (b *member) Ended(c *Container) {
 		w := b.waiters[len(b.waiters)-1]
 		b.waiters = b.waiters[:len(b.waiters)-1]
 		w.waits = nil
-		w.answer(&st)
+		w.answer(st)
 	}
 	if b.sync {
 		b.remove()
@@ -261,13 +268,14 @@ func (b *member) remove() {
 	}
 }
 
-// status is what callers are told of it.
-func (b *member) status() wire.Status {
+// status is what callers are told of it. It is the Server's, until the next is made.
+func (b *member) status() *wire.Status {
 	r := &b.record
 	if b.c != nil {
 		r = b.c.Record()
 	}
-	st := wire.Status{ID: b.id, Exec: b.exec, State: b.state, Pid: int64(r.Pid), Bundle: b.bundle, Terminal: b.terminal, Stdin: b.stdin, Created: stamp(r.Created)}
+	st := &b.s.st
+	*st = wire.Status{ID: b.id, Exec: b.exec, State: b.state, Pid: int64(r.Pid), Bundle: b.bundle, Terminal: b.terminal, Stdin: b.stdin, Created: stamp(r.Created)}
 	if r.Ended.IsZero() && b.state != wire.Stopped {
 		return st
 	}
@@ -316,11 +324,11 @@ type runtimeCall struct {
 // callRuntime begins it. done is called if it went well.
 func (s *Server) callRuntime(c *conn, b *member, verb string, done func()) error {
 	r := &runtimeCall{s: s, conn: c, verb: verb, b: b, done: done}
-	argv := []string{b.call.Runtime}
-	if b.call.SystemdCgroup {
+	argv := []string{b.runtime.path}
+	if b.runtime.systemdCgroup {
 		argv = append(argv, "--systemd-cgroup")
 	}
-	argv = append(append(argv, b.call.RuntimeArgs...), verb, b.id)
+	argv = append(append(argv, b.runtime.args...), verb, b.id)
 	cmd, err := newCommand(argv, s.m.Env)
 	if err != nil {
 		return err
@@ -403,14 +411,13 @@ func (r *runtimeCall) ended(status Status) {
 	if status.ExitCode() == 0 && errno == 0 {
 		r.done()
 		if c != nil {
-			st := r.b.status()
-			c.answer(&st)
+			c.answer(r.b.status())
 		}
 		return
 	}
 	e := wire.RuntimeError(r.verb, r.b.id, string(r.text))
 	if errno != 0 {
-		e.Syscall, e.Path, e.Errno, e.Problem = "execve", r.b.call.Runtime, syscall.Errno(errno), ""
+		e.Syscall, e.Path, e.Errno, e.Problem = "execve", r.b.runtime.path, syscall.Errno(errno), ""
 	} else if status.Signal != 0 {
 		e.Problem = "the runtime was killed by " + unix.SignalName(status.Signal)
 	}

@@ -81,8 +81,7 @@ func (s *Server) dispatch(c *conn, req *wire.Request) error {
 	if err != nil {
 		return err
 	}
-	st := b.status()
-	c.answer(&st)
+	c.answer(b.status())
 	return nil
 }
 
@@ -161,7 +160,7 @@ func (s *Server) create(c *conn, req *wire.Request) error {
 	conf.Runtime, conf.RuntimeArgs, conf.SystemdCgroup = req.Runtime, req.RuntimeArgs, req.SystemdCgroup
 	conf.NoPivot, conf.NoNewKeyring, conf.Bundle, conf.NotifySocket = req.NoPivot, req.NoNewKeyring, req.Bundle, req.NotifySocket
 	b := &member{s: s, id: req.ID, bundle: req.Bundle, terminal: req.Terminal, stdin: req.Stdin, stdinOnce: req.StdinOnce, asker: c,
-		call: wire.Request{Runtime: req.Runtime, RuntimeArgs: req.RuntimeArgs, SystemdCgroup: req.SystemdCgroup}}
+		runtime: runtimeOf{req.Runtime, req.RuntimeArgs, req.SystemdCgroup}}
 	c.waits = b
 	if err := b.begin(conf, req); err != nil {
 		c.waits = nil
@@ -206,7 +205,7 @@ func (s *Server) exec(c *conn, req *wire.Request) error {
 		}
 	}
 	b := &member{s: s, id: req.ID, exec: req.Exec, terminal: req.Terminal, stdin: req.Stdin, stdinOnce: req.StdinOnce, sync: sync, asker: c}
-	conf.Mode, conf.Runtime, conf.RuntimeArgs, conf.ProcessSpec = Exec, of.call.Runtime, of.call.RuntimeArgs, req.ProcessFile
+	conf.Mode, conf.Runtime, conf.RuntimeArgs, conf.ProcessSpec = Exec, of.runtime.path, of.runtime.args, req.ProcessFile
 	if req.Process != "" {
 		conf.ProcessSpec = b.processFile()
 		if err := writeSmall(conf.ProcessSpec, req.Process); err != nil {
@@ -272,11 +271,11 @@ func (s *Server) start(c *conn, b *member) error {
 func (b *member) attachTo(c *conn, req *wire.Request) error {
 	st := b.status()
 	if b.c == nil {
-		c.answer(&st)
+		c.answer(st)
 		return nil
 	}
 	st.Event = wire.EventAttached
-	c.message(wire.Event, &st)
+	c.message(wire.Event, st)
 	if c.fd >= 0 && b.c != nil {
 		(&talk{c: c, member: b, block: req.Block, wantInput: req.Stdin}).join()
 	}
@@ -286,8 +285,7 @@ func (b *member) attachTo(c *conn, req *wire.Request) error {
 // wait answers when it has ended.
 func (b *member) wait(c *conn) error {
 	if b.c == nil {
-		st := b.status()
-		c.answer(&st)
+		c.answer(b.status())
 		return nil
 	}
 	c.waits = b
@@ -300,8 +298,7 @@ func (b *member) wait(c *conn) error {
 func (s *Server) list(c *conn, events bool) error {
 	for _, b := range s.members {
 		if !b.sync {
-			st := b.status()
-			c.message(wire.Item, &st)
+			c.message(wire.Item, b.status())
 		}
 	}
 	if !events {
@@ -339,7 +336,6 @@ func (b *member) signal(req *wire.Request) error {
 
 // remove forgets a member that has ended, and a container's execs with it.
 func (s *Server) remove(c *conn, b *member) error {
-	st := b.status()
 	if b.c != nil {
 		return &specs.Error{Problem: "it is " + b.state, Hint: "it can be removed when it has ended", Kind: specs.ErrBusy}
 	}
@@ -357,6 +353,6 @@ func (s *Server) remove(c *conn, b *member) error {
 	}
 	b.remove()
 	s.tell(wire.EventRemoved, b)
-	c.answer(&st)
+	c.answer(b.status())
 	return nil
 }

@@ -34,6 +34,12 @@ type Server struct {
 	serial   int     // of execs without a name
 	requests int64
 	garbage  int // requests since the last collection
+
+	// One of each is enough on one thread, and each that were made anew
+	// would touch pages of its own in the heap.
+	req wire.Request
+	st  wire.Status
+	buf []byte // of the message being sent
 }
 
 const (
@@ -184,7 +190,7 @@ func (s *Server) tell(event string, b *member) {
 	for i := len(s.subs) - 1; i >= 0; i-- {
 		st := b.status()
 		st.Event = event
-		s.subs[i].message(wire.Event, &st)
+		s.subs[i].message(wire.Event, st)
 	}
 }
 

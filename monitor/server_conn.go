@@ -172,11 +172,14 @@ func (c *conn) obey(kind wire.Kind, p []byte) error {
 		c.asked = true
 		c.s.requests++
 		c.s.collect()
-		req := &wire.Request{}
+		req := &c.s.req
+		*req = wire.Request{}
 		if err := req.Parse(p); err != nil {
 			return err
 		}
-		return c.s.ask(c, req)
+		err := c.s.ask(c, req)
+		*req = wire.Request{}
+		return err
 	case kind == wire.EndStdin && c.talk != nil:
 		c.talk.closeInput()
 		return nil
@@ -214,8 +217,11 @@ type appender interface{ Append([]byte) []byte }
 
 // message sends one.
 func (c *conn) message(kind wire.Kind, msg appender) {
-	var buf [512]byte
-	c.send(kind, msg.Append(buf[:0]))
+	b := msg.Append(c.s.buf[:0])
+	c.send(kind, b)
+	if c.s.buf = b; cap(b) > page {
+		c.s.buf = nil
+	}
 }
 
 // answer is the end of the conversation.
@@ -352,7 +358,7 @@ func (c *conn) giveUp() {
 	c.s.m.Notices.warn("a client does not read; it gets no more output")
 	st := c.talk.member.status()
 	st.Event = wire.EventDropped
-	c.message(wire.Event, &st)
+	c.message(wire.Event, st)
 }
 
 // lost: the client is not there any more.
@@ -465,7 +471,7 @@ func (t *talk) finish() {
 	st := t.member.status()
 	st.State, st.Truncated = wire.Stopped, t.truncated
 	t.c.sync = nil
-	t.c.answer(&st)
+	t.c.answer(st)
 }
 
 func (t *talk) input(p []byte) {
