@@ -44,9 +44,9 @@ var lifeChecks = []check{
 		a=$(podman inspect -f {{.State.Pid}} c); podman restart c | wc -l; till '[ "$(podman logs c | wc -l)" = 2 ]'; test $a != $(podman inspect -f {{.State.Pid}} c) && podman inspect -f {{.State.Status}} c`,
 		want: "1\nrunning\n"},
 	{name: "rename", script: `
-		podman run -d --name c img sh -c 'echo one; while [ ! -e /end ]; do sleep 0.1; done; echo two; exit 3' >/dev/null; podman rename c d
-		podman exec d touch /end; podman wait d; podman logs d; rc podman logs c`,
-		want: "3\none\ntwo\nError: no container with name or ID \"c\" found: no such container\n=125\n"},
+		podman run -d --name old img sh -c 'echo one; while [ ! -e /end ]; do sleep 0.1; done; echo two; exit 3' >/dev/null; podman rename old new
+		podman exec new touch /end; podman wait new; podman logs new; rc podman logs old`,
+		want: "3\none\ntwo\nError: no container with name or ID \"old\" found: no such container\n=125\n"},
 	{name: "rm", script: `
 		podman run -d --name c img sleep 100 >/dev/null; rc podman rm c; podman rm -f -t 0 c | wc -l; podman ps -aq`,
 		want: "Error: cannot remove container ID as it is running - running or paused containers cannot be removed without force: container state improper\n=2\n1\n"},

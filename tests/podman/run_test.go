@@ -72,12 +72,12 @@ var runChecks = []check{
 		echo first | rc podman start -ai c; echo second | rc podman start -ai c; podman logs c`,
 		want: "first\n=0\nsecond\n=0\nfirst\nsecond\n"},
 	{name: "twenty at once", script: `
-		for i in $(seq 20); do { podman run --rm img sh -c "echo $i; exit $i" >out$i; echo $? >rc$i; } & done; wait
+		for i in $(seq 20); do { podman run --rm --log-driver none img sh -c "echo $i; exit $i" >out$i; echo $? >rc$i; } & done; wait
 		for i in $(seq 20); do echo $(cat out$i rc$i); done | sort -n | tr '\n' ,; podman ps -aq`,
 		want: "1 1,2 2,3 3,4 4,5 5,6 6,7 7,8 8,9 9,10 10,11 11,12 12,13 13,14 14,15 15,16 16,17 17,18 18,19 19,20 20,"},
 	{name: "debug messages", script: `
-		podman --log-level debug run -d --name c img echo hello >/dev/null 2>debug; podman wait c; podman logs c; grep -c 'Received: [0-9]' debug
-		grep -q 'running conmon: .*/\(conmon\|stave-monitor\)' debug && echo ran`, want: "0\nhello\n1\nran\n"},
+		podman --log-level debug run -d --name c img sh -c 'echo hello; sleep 100' >/dev/null 2>debug; till 'podman logs c | grep hello'; grep -c 'Received: [0-9]' debug
+		grep -q 'running conmon: .*/\(conmon\|stave-monitor\)' debug && echo ran`, want: "1\nran\n"},
 	{name: "replace", script: `
 		podman run -d --stop-signal KILL --name c img sleep 100 >/dev/null; podman run -d --replace --name c img sleep 100 >/dev/null
 		podman ps -a --format '{{.Names}} {{.State}}' | cut -d' ' -f1,2; podman ps -aq | wc -l`, want: "c Up\n1\n"},
