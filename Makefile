@@ -58,7 +58,7 @@ bench: deps bin/stave
 bench-monitor: deps bin/stave bin/stave-monitor
 	$(GO) run ./tests/bench/monitor
 
-soak: deps bin/stave bin/stave-faults
+soak: deps bin/stave bin/stave-faults bin/stave-monitor
 	STAVE_SOAK=1 $(GO) run ./tests/tally -- -p 1 -timeout 3h ./tests/...
 
 lint:
