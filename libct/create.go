@@ -262,27 +262,46 @@ func (c *Create) clone() error {
 		}
 		return c.cloned()
 	}
+	pid, err := c.forkInto(enter, &args)
+	if pid > 0 {
+		c.Pid, c.Pidfd = pid, int(pidfd) // in any case: rollback ends it
+	}
+	if err != nil {
+		return err
+	}
+	return c.cloned()
+}
+
+// forkInto forks, in the pid namespace behind enter unless that is -1.
+func (c *Create) forkInto(enter int, args *cloneArgs) (pid int, err error) {
 	if enter >= 0 {
 		// pid_for_children belongs to this thread, and must be put back
-		// before anything else is forked from it.
+		// before anything else is forked from it. A thread where that fails
+		// stays locked to this goroutine, and ends with it.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		back, err := unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return &specs.Error{Syscall: "open", Path: "/proc/thread-self/ns/pid", Errno: err.(unix.Errno)}
+		back, e := unix.Open("/proc/thread-self/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if e != nil {
+			runtime.UnlockOSThread()
+			return 0, &specs.Error{Syscall: "open", Path: "/proc/thread-self/ns/pid", Errno: e.(unix.Errno)}
 		}
 		defer unix.Close(back)
-		defer unix.Setns(back, unix.CLONE_NEWPID)
-		if err := unix.Setns(enter, unix.CLONE_NEWPID); err != nil {
-			return &specs.Error{Syscall: "setns", Errno: err.(unix.Errno)}
+		if e := unix.Setns(enter, unix.CLONE_NEWPID); e != nil {
+			runtime.UnlockOSThread()
+			return 0, &specs.Error{Syscall: "setns", Errno: e.(unix.Errno)}
 		}
+		defer func() {
+			if e := unix.Setns(back, unix.CLONE_NEWPID); e == nil {
+				runtime.UnlockOSThread()
+			} else if err == nil {
+				err = &specs.Error{Syscall: "setns", Errno: e.(unix.Errno)}
+			}
+		}()
 	}
-	pid, e := c.m.fork(&args)
+	pid, e := c.m.fork(args)
 	if e != 0 {
-		return &specs.Error{Syscall: "clone3", Errno: e}
+		return 0, &specs.Error{Syscall: "clone3", Errno: e}
 	}
-	c.Pid, c.Pidfd = pid, int(pidfd)
-	return c.cloned()
+	return pid, nil
 }
 
 // cloneByThread has the thread make the child; it may have been at its first

@@ -242,6 +242,10 @@ func threadMain(m *machine) {
 	}
 	if r := vfork(&t.args, &t.child); r > ^uintptr(4095) {
 		t.failed(unix.SYS_CLONE3, syscall.Errno(-r))
+	} else if atomic.LoadUint32(&t.outcome) == 0 {
+		// Killed before its first instruction. There was a child all the
+		// same, and the parent finds out how it ended.
+		t.post(&t.outcome, outcomeChild)
 	}
 }
 
