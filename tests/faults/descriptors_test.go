@@ -90,10 +90,14 @@ func TestFewDescriptors(t *testing.T) {
 	kit.NoLeak(t, r, before, b)
 	t.Logf("descriptors that are enough: %v", least)
 	for _, verb := range []string{"create", "start", "run", "exec", "state", "list", "kill", "delete"} {
-		switch n := least[verb]; {
-		case n == 0 || n > 64:
+		if n := least[verb]; n == 0 || n > 64 {
 			t.Errorf("%s needs %d descriptors", verb, n)
-		case n == 8 && verb != "list":
+		}
+	}
+	// The control: what makes a container cannot do it with so few, so the limit
+	// binds. A verb that only looks at one may well.
+	for _, verb := range []string{"create", "run", "exec"} {
+		if least[verb] == 8 {
 			t.Errorf("%s works with 8 descriptors: the limit does not bind", verb)
 		}
 	}

@@ -313,17 +313,36 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// A reader that is blocked costs nothing either: its buffer is full and the
-// container writes no more.
+// A reader that is blocked costs nothing either: not while output waits for it,
+// and not once it has been given up.
 func TestBlockedReader(t *testing.T) {
 	s := ours(t)
-	c := fake(t, s, gated("head -c 10000000 /dev/zero; sleep 1000"))
+	c := fake(t, s, gated("head -c 10000000 /dev/zero; echo > '$D'/written; sleep 1000"))
 	c.set("-l", "none").created()
 	c.attach()
 	settle()
-	c.release()
-	time.Sleep(2 * time.Second)
 	cpu, wakes := c.cpu(), c.switches()
+	begin := time.Now()
+	c.release()
+	if !kit.Eventually(patience, func() bool {
+		_, err := os.Stat(filepath.Join(filepath.Dir(c.rt.Path), "written"))
+		return err == nil
+	}) {
+		t.Fatal("the container waits for a client that does not read")
+	}
+	// Waiting is most of that time: a loop that spins would use it all.
+	waited := time.Since(begin)
+	if waited < time.Second {
+		t.Errorf("10 MB went in %v: nothing waited for the reader", waited)
+	}
+	if more := c.cpu() - cpu; more > 50 {
+		t.Errorf("%d ticks in %v of waiting", more, waited)
+	}
+	if more := c.switches() - wakes; more > 10000 {
+		t.Errorf("%d wake-ups in %v of waiting", more, waited)
+	}
+	time.Sleep(2 * time.Second) // its memory is given back
+	cpu, wakes = c.cpu(), c.switches()
 	long := time.Duration(often(5, 60)) * time.Second
 	time.Sleep(long)
 	if more := c.cpu() - cpu; more > 1 {
