@@ -101,6 +101,11 @@ func bench(rounds int, only, stave string) error {
 			w.table(s, rounds)
 		}
 	}
+	if only == "" || contains(only, "nothing") {
+		if err := w.nothing(rounds); err != nil {
+			return err
+		}
+	}
 	if only == "" || contains(only, "memory") {
 		w.memory()
 	}
@@ -179,10 +184,8 @@ func (w *world) table(s scenario, rounds int) {
 	fmt.Printf("\n%s (%d rounds)\n%-8s %10s %10s %10s %8s %8s %8s\n", s.what, rounds, "", "median ms", "best", "p90", "/floor", "/crun", "/runc")
 	for _, c := range w.contestants {
 		if err := failed[c.name]; err != nil {
-			if !errors.Is(err, errNone) {
-				first, _, _ := strings.Cut(err.Error(), "\n")
-				fmt.Printf("%-8s fails: %s\n", c.name, first)
-			}
+			first, _, _ := strings.Cut(err.Error(), "\n")
+			fmt.Printf("%-8s fails: %s\n", c.name, first)
 			continue
 		}
 		t := times[c.name]

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"stave/libct/seccomp"
 	"stave/tests/kit"
 )
 
@@ -24,19 +26,12 @@ type scenario struct {
 	run        func(w *world, c *contestant) (time.Duration, error)
 }
 
-var errNone = errors.New("not for this contestant")
-
 var scenarios = []scenario{
 	{"run", "run true", 1, func(w *world, c *contestant) (time.Duration, error) { return w.runOnce(c, "true", "") }},
 	{"life", "create + start + kill + delete", 1, (*world).life},
 	{"exec", "exec true", 1, func(w *world, c *contestant) (time.Duration, error) { return w.inRunning(c, "exec", "true") }},
 	{"state", "state", 1, func(w *world, c *contestant) (time.Duration, error) { return w.inRunning(c, "state") }},
-	{"heavy", "run true, 100 masked paths and a container's seccomp profile", 1, func(w *world, c *contestant) (time.Duration, error) {
-		if c.name == "floor" {
-			return 0, errNone
-		}
-		return w.runOnce(c, "heavy", "")
-	}},
+	{"heavy", "run true, 100 masked paths and a container's seccomp profile", 1, func(w *world, c *contestant) (time.Duration, error) { return w.runOnce(c, "heavy", "") }},
 	{"fifty", "50 x run true at once", 10, (*world).fifty},
 }
 
@@ -45,7 +40,7 @@ func (w *world) command(c *contestant, bundle, id, limit string) []string {
 	return w.make(c, "run", bundle, id, limit)
 }
 
-// make is run or create. The floor reads no bundle: it is told the program.
+// make is run or create. The floor reads no bundle: it is told what to do.
 func (w *world) make(c *contestant, verb, bundle, id, limit string) []string {
 	if c.name != "floor" {
 		return []string{c.path, "--root", c.root, verb, "--bundle", filepath.Join(w.dir, bundle), id}
@@ -53,6 +48,9 @@ func (w *world) make(c *contestant, verb, bundle, id, limit string) []string {
 	args := []string{c.path}
 	if limit != "" {
 		args = append(args, "-m", limit)
+	}
+	if bundle == "heavy" {
+		args = append(args, "-M", filepath.Join(w.dir, "masks"), "-f", filepath.Join(w.dir, "filter"))
 	}
 	args = append(args, verb, c.root, id, filepath.Join(w.dir, "rootfs"))
 	if bundle == "sleep" {
@@ -139,6 +137,35 @@ func (w *world) fifty(c *contestant) (time.Duration, error) {
 	return time.Since(start), errors.Join(errs...)
 }
 
+// nothing times programs that do nothing beside the simplest verb: what is left
+// of a runtime's time once it is written in that language.
+func (w *world) nothing(rounds int) error {
+	c := contestant{name: "C", path: filepath.Join(w.dir, "nothing-c")}
+	source := filepath.Join(w.dir, "nothing.c")
+	if err := os.WriteFile(source, []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
+		return err
+	}
+	if out, err := exec.Command("gcc", "-static", "-O2", "-o", c.path, source).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	g := contestant{name: "Go", path: filepath.Join(w.dir, "nothing-go")}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", g.path, "./tests/bench/nothing")
+	build.Dir, build.Env = kit.ModuleRoot(), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	idle := *w
+	idle.contestants = append([]contestant{c, g}, w.contestants...)
+	idle.table(scenario{"nothing", "a program that does nothing, beside state", 1, func(_ *world, c *contestant) (time.Duration, error) {
+		if c.root == "" {
+			took, _, err := spawn(c.path)
+			return took, err
+		}
+		return w.inRunning(c, "state")
+	}}, rounds)
+	return nil
+}
+
 // memory finds the smallest limit with which `true` starts, and the peak RSS.
 func (w *world) memory() {
 	fmt.Printf("\nmemory\n%-8s %16s %16s\n", "", "smallest limit", "peak RSS of run")
@@ -200,7 +227,26 @@ func (w *world) bundles() error {
 	return errors.Join(
 		w.write("true", func(*specs.Spec) {}),
 		w.write("sleep", func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} }),
-		w.write("heavy", heavy))
+		w.write("heavy", heavy),
+		w.told())
+}
+
+// told writes what the floor is told of the heavy bundle: it compiles nothing.
+func (w *world) told() error {
+	s := kit.BaseSpec()
+	heavy(s)
+	var filter []byte
+	if s.Linux.Seccomp != nil {
+		f, err := seccomp.Compile(s.Linux.Seccomp, seccomp.Host{Arch: runtime.GOARCH, Flags: seccomp.KernelFlags()})
+		if err != nil {
+			return err
+		}
+		filter = f.Prog
+	}
+	masks := strings.Join(s.Linux.MaskedPaths[len(kit.BaseSpec().Linux.MaskedPaths):], "\n")
+	return errors.Join(
+		os.WriteFile(filepath.Join(w.dir, "masks"), []byte(masks), 0o600),
+		os.WriteFile(filepath.Join(w.dir, "filter"), filter, 0o600))
 }
 
 func (w *world) write(name string, change func(s *specs.Spec)) error {

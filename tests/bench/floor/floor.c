@@ -2,14 +2,18 @@
 // for on a host with v1 cgroups, and nothing else. No JSON, no checks beyond "it
 // worked", no choice. The record of a container is two numbers.
 //
-//	floor [-m BYTES] run|create STATEROOT ID ROOTFS PROGRAM...
+//	floor [-m BYTES] [-M FILE] [-f FILE] run|create STATEROOT ID ROOTFS PROGRAM...
 //	floor start|state|kill|delete STATEROOT ID
 //	floor exec STATEROOT ID PROGRAM...
+//
+// -M has one path to mask in a line, -f an array of struct sock_filter to load.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,6 +37,8 @@ static char *hierarchies[32];
 static int count;
 static const char *id;
 static char state[512];	// the container's directory
+static char **more;	// paths to mask beside the usual ones
+static struct sock_fprog filter;
 
 static void put(int dir, const char *file, const char *text)
 {
@@ -99,6 +105,17 @@ static void bind(int from, const char *source, int root, const char *where, unsi
 
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV)
 
+static void mask(int slash, const char *path)
+{
+	struct stat st;
+	if (fstatat(slash, path, &st, 0) < 0)
+		return;
+	if (S_ISDIR(st.st_mode))
+		place(tree("tmpfs", NULL, MOUNT_ATTR_RDONLY), slash, path);
+	else
+		bind(slash, "dev/null", slash, path, 0);
+}
+
 static void filesystems(int root, const char *id)
 {
 	static const char *const dev[] = { "mode", "755", "size", "65536k", NULL };
@@ -143,15 +160,10 @@ static void filesystems(int root, const char *id)
 	MUST(umount2(".", MNT_DETACH));
 	MUST(chdir("/"));
 	int slash = open("/", O_PATH | O_CLOEXEC);
-	for (unsigned i = 0; i < sizeof masked / sizeof *masked; i++) {
-		struct stat st;
-		if (fstatat(slash, masked[i], &st, 0) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode))
-			place(tree("tmpfs", NULL, MOUNT_ATTR_RDONLY), slash, masked[i]);
-		else
-			bind(slash, "dev/null", slash, masked[i], 0);
-	}
+	for (unsigned i = 0; i < sizeof masked / sizeof *masked; i++)
+		mask(slash, masked[i]);
+	for (char **m = more; m && *m; m++)
+		mask(slash, *m);
 	for (unsigned i = 0; i < sizeof readonly / sizeof *readonly; i++)
 		bind(slash, readonly[i], slash, readonly[i], MOUNT_ATTR_RDONLY);
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -181,6 +193,8 @@ static void confine(void)
 	struct __user_cap_data_struct sets[2] = { { keep, keep, 0 }, { 0, 0, 0 } };
 	MUST(syscall(SYS_capset, &head, sets));
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	if (filter.len)
+		MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
 }
 
 static void become(char **program)
@@ -420,14 +434,39 @@ static int enter(char **program)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static char *contents(const char *path, size_t *size)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	MUST(fd);
+	MUST(fstat(fd, &st));
+	char *text = malloc(st.st_size + 1);
+	MUST(*size = read(fd, text, st.st_size));
+	text[*size] = 0;
+	close(fd);
+	return text;
+}
+
 int main(int argc, char **argv)
 {
 	const char *limit = NULL;
+	size_t size;
 	pid_t pid;
-	if (argc > 2 && !strcmp(argv[1], "-m")) {
-		limit = argv[2];
-		argv += 2;
-		argc -= 2;
+	for (; argc > 2 && argv[1][0] == '-'; argv += 2, argc -= 2) {
+		if (!strcmp(argv[1], "-m")) {
+			limit = argv[2];
+		} else if (!strcmp(argv[1], "-M")) {
+			char *text = contents(argv[2], &size);
+			more = calloc(size + 1, sizeof *more);
+			int n = 0;
+			for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+				more[n++] = line + (*line == '/');
+		} else if (!strcmp(argv[1], "-f")) {
+			filter.filter = (struct sock_filter *)contents(argv[2], &size);
+			filter.len = size / sizeof *filter.filter;
+		} else {
+			return 64;
+		}
 	}
 	if (argc < 4)
 		return 64;
