@@ -261,7 +261,11 @@ func (c *Container) adopt() state {
 	}
 	c.record.Pid, c.record.Created = pid, time.Now()
 	c.process.ended = c.processEnded
-	pidfd, err := unix.PidfdOpen(pid, 0)
+	early, over := c.m.claim(pid)
+	pidfd, err := -1, error(unix.ESRCH)
+	if !over { // else the number may be a stranger's by now
+		pidfd, err = unix.PidfdOpen(pid, 0)
+	}
 	if err == nil {
 		err = c.process.follow(c.m, pid, pidfd)
 	}
@@ -270,8 +274,8 @@ func (c *Container) adopt() state {
 		return c.refuse()
 	}
 	if err == unix.ESRCH {
-		// No child of ours, for that would be a zombie now; and gone.
-		c.patience.fire = func() { c.processEnded(Status{}) }
+		// Waited for already; or no child of ours, for that would be a zombie now, and gone.
+		c.patience.fire = func() { c.processEnded(early) }
 		c.m.after(&c.patience, 0)
 	} else if err := c.oom.open(c, pid); err != nil {
 		c.m.Notices.warnErr(err)

@@ -29,8 +29,10 @@ type Monitor struct {
 	out       *logs.Buffer
 	signals   signals
 	processes []*process
-	creating  int // runtimes at work
-	backlogs  int // clients with a queue
+	creating  int         // runtimes at work
+	begun     uint64      // runtimes that ever were
+	unclaimed []unclaimed // oldest first
+	backlogs  int         // clients with a queue
 	logsOpen  []*logs.Logs
 	reading   bool // something was read since the last rest
 

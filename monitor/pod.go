@@ -207,11 +207,14 @@ func (b *member) Failed(c *Container, _ string) {
 }
 
 // endHalfMade kills a process that its runtime has made and not lived to tell
-// of. It is a child of ours by now, and nobody has waited for it yet: its number
+// of. It is a child of ours by now. If nobody has waited for it yet, its number
 // is still its own.
 func (b *member) endHalfMade() {
 	pid, err := readPid(b.pidFile())
 	if err != nil {
+		return
+	}
+	if _, over := b.s.m.claim(pid); over {
 		return
 	}
 	if fd, err := unix.PidfdOpen(pid, 0); err == nil {

@@ -72,6 +72,7 @@ type process struct {
 	watch // its pidfd
 	m     *Monitor
 	pid   int
+	begun uint64 // of a runtime that makes a process: its number; Monitor.begun
 	ended func(Status)
 }
 
@@ -173,12 +174,12 @@ func (s *signals) ready(uint32) {
 	}
 }
 
-// sweep takes all children that have ended. While a runtime is at work it
-// leaves them alone: one of them may be the container that the runtime is
-// about to tell us of, and its status must wait for us to know its name. All
-// that can be missed meanwhile is an orphan that stays a zombie a little longer.
+// sweep takes all children that have ended. One that we do not know may still
+// be the process that a runtime at work is about to tell us of: its status is
+// kept until it cannot be any more.
 func (m *Monitor) sweep() {
-	for m.creating == 0 {
+	m.forgetUnclaimed()
+	for len(m.unclaimed) < maxUnclaimed {
 		info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 		if err != nil || info.pid == 0 {
 			return
@@ -187,8 +188,61 @@ func (m *Monitor) sweep() {
 			p.collect()
 			continue
 		}
-		if _, err := waitid(unix.P_PID, int(info.pid), unix.WEXITED|unix.WNOHANG); err != nil {
+		if info, err = waitid(unix.P_PID, int(info.pid), unix.WEXITED|unix.WNOHANG); err != nil {
 			return
 		}
+		if m.creating > 0 {
+			m.unclaimed = append(m.unclaimed, unclaimed{pid: info.pid, code: info.code, status: info.status, begun: m.begun})
+		}
+	}
+}
+
+// unclaimed is the end of a process that came to us as an orphan while runtimes
+// were at work.
+type unclaimed struct {
+	pid, code, status int32
+	begun             uint64 // Monitor.begun then: a runtime that began later did not make it
+}
+
+// maxUnclaimed bounds what is kept. Beyond it orphans stay zombies until the
+// oldest runtime at work ends.
+const maxUnclaimed = 4096
+
+// claim gives the status of a process that a runtime has just named, if it is
+// one that has been waited for already.
+func (m *Monitor) claim(pid int) (Status, bool) {
+	if len(m.unclaimed) == 0 {
+		return Status{}, false
+	}
+	// A child of this number, dead or alive, has it from an orphan that had it before.
+	if _, err := waitid(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT); err == nil {
+		return Status{}, false
+	}
+	for i := len(m.unclaimed) - 1; i >= 0; i-- {
+		if u := &m.unclaimed[i]; int(u.pid) == pid {
+			info := childInfo{code: u.code, status: u.status}
+			return info.statusOf(), true
+		}
+	}
+	return Status{}, false
+}
+
+// forgetUnclaimed drops what was there before the oldest runtime at work.
+func (m *Monitor) forgetUnclaimed() {
+	if len(m.unclaimed) == 0 {
+		return
+	}
+	oldest := m.begun + 1
+	for _, p := range m.processes {
+		if p.begun != 0 && p.begun < oldest {
+			oldest = p.begun
+		}
+	}
+	n := 0
+	for n < len(m.unclaimed) && m.unclaimed[n].begun < oldest {
+		n++
+	}
+	if m.unclaimed = m.unclaimed[n:]; len(m.unclaimed) == 0 {
+		m.unclaimed = nil
 	}
 }

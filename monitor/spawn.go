@@ -61,6 +61,8 @@ func (c *Container) spawnRuntime(stdio [3]int) error {
 		return err
 	}
 	c.m.creating++
+	c.m.begun++
+	c.runtime.begun = c.m.begun
 	return nil
 }
 
