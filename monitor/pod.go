@@ -140,15 +140,20 @@ func (b *member) doom() {
 // Created is the Host's.
 func (b *member) Created(c *Container) {
 	b.state = wire.Created
-	event := wire.EventCreated
 	if b.exec != "" {
 		b.state = wire.Running
 	}
 	b.dropFiles()
-	b.s.tell(event, b)
+	b.s.tell(wire.EventCreated, b)
+	b.tellAsker()
+	// Only now: that its caller is dead may have shown just when it was told.
 	if b.doomed {
 		c.process.signalGroup(unix.SIGKILL)
 	}
+}
+
+// tellAsker tells who has asked for it that it is there.
+func (b *member) tellAsker() {
 	asker := b.asker
 	b.asker = nil
 	if asker == nil {
@@ -160,7 +165,7 @@ func (b *member) Created(c *Container) {
 		asker.answer(st)
 		return
 	}
-	st.Event = event
+	st.Event = wire.EventCreated
 	asker.message(wire.Event, st)
 }
 

@@ -110,6 +110,37 @@ func TestCallerDiesInExec(t *testing.T) {
 	p.gone(id2)
 }
 
+// A caller that dies between the end of the runtime and the news of it: the
+// monitor learns of its death by writing to it.
+func TestCallerDiesAsItsExecBegins(t *testing.T) {
+	p := newPod(t)
+	req := p.request(kit.NewBundle(t, kit.Shell("exec sleep 60")))
+	var begun func() bool
+	var open func()
+	req.Runtime, begun, open = p.gated("exec")
+	id := p.created(req)
+	if _, err := p.Start(p.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	req = wire.Request{ID: id, Process: process("sleep", "55555")}
+	c := begin(t, 0, "exec-sync", p.Socket, string(req.Append(nil)))
+	if !kit.Eventually(patience, begun) {
+		t.Fatal("the runtime was not called")
+	}
+	p.cmd.Signal(unix.SIGSTOP)
+	open()
+	if !kit.Eventually(patience, func() bool { _, zombies := childrenOf(t, p.cmd.PID(), "stave"); return zombies == 1 }) {
+		t.Error("the runtime does not end")
+	}
+	c.Signal(unix.SIGKILL)
+	c.Wait()
+	p.cmd.Signal(unix.SIGCONT)
+	if !kit.Eventually(patience/6, func() bool { return p.stats().Running == 1 }) {
+		t.Error("the exec-sync of a dead caller runs on")
+	}
+	p.gone(id)
+}
+
 // The runtime is killed while it creates: the caller hears of it, nothing of it
 // runs on, and the id is free.
 func TestRuntimeDies(t *testing.T) {
