@@ -469,3 +469,6 @@ func tool(t testing.TB, name string, args ...string) string {
 	}
 	return string(out)
 }
+
+// beside is a file next to the fake runtime, where its container's files are.
+func (c *session) beside(name string) string { return filepath.Join(filepath.Dir(c.rt.Path), name) }

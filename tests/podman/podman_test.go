@@ -52,7 +52,7 @@ type check struct {
 }
 
 func TestPodman(t *testing.T) {
-	both := newSides(t)
+	both := newSides(t, func() string { return receive(t, "/run/systemd/journal/socket", entry) })
 	for _, table := range []struct {
 		name   string
 		checks []check
@@ -122,8 +122,9 @@ type side struct {
 	env  []string
 }
 
-// newSides makes a Podman with conmon and one with stave-monitor.
-func newSides(t *testing.T) []*side {
+// newSides makes a Podman with conmon and one with stave-monitor. journal makes
+// one, and gives the name of a file with what it gets, if there is such a file.
+func newSides(t *testing.T, journal func() string) []*side {
 	t.Helper()
 	stave := kit.Subject(t).Path
 	kit.NeedTool(t, "podman")
@@ -142,7 +143,7 @@ func newSides(t *testing.T) []*side {
 		kit.Must(t, unix.Mount("test", dir, "tmpfs", 0, "mode=0755"))
 		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	}
-	journal := receive(t, "/run/systemd/journal/socket", entry)
+	entries := journal()
 
 	b := kit.NewBundle(t)
 	data, err := os.ReadFile(notify)
@@ -164,7 +165,7 @@ func newSides(t *testing.T) []*side {
 		}
 		s.configure(t, stave, path)
 		kit.Must(t, os.Mkdir(s.dir+"/work", 0o755))
-		s.env = append(s.env, "JOURNAL="+journal, "NOTIFIED="+receive(t, s.dir+"/notify.sock", plain))
+		s.env = append(s.env, "JOURNAL="+entries, "NOTIFIED="+receive(t, s.dir+"/notify.sock", plain))
 		if res := s.sh(t, "podman import --change CMD=/bin/sh "+image+" img"); res.Code != 0 {
 			t.Fatal(res)
 		}
