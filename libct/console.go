@@ -31,7 +31,7 @@ func (b *builder) console() {
 		b.openIn(dir, "/dev", unix.O_PATH|unix.O_DIRECTORY, inRoot)
 		b.op(unix.SYS_MKNODAT, dir.arg(), b.str("console"), n(unix.S_IFREG|0o666), n(0)).ignore(uint16(unix.EEXIST))
 		b.op(unix.SYS_OPENAT, dir.arg(), b.str("console"), n(unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC)).to(target)
-		b.op(unix.SYS_MOVE_MOUNT, tree.arg(), b.str(""), target.arg(), b.str(""), n(attach))
+		b.moveMount(tree, target)
 		b.close(tree)
 		b.close(dir)
 		b.close(target)

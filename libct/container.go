@@ -286,7 +286,9 @@ func (c *Container) destroy() error {
 	if err := point("delete: remove cgroups"); err != nil {
 		return err
 	}
-	unmountHost(c.Rec)
+	if err := unmountListed(c.lock, c.Rec); err != nil {
+		return err
+	}
 	if err := c.removeCgroups(); err != nil {
 		return err
 	}
@@ -370,50 +372,6 @@ func removeOdd(root, id string) error {
 		return &specs.Error{ID: id, Syscall: "unlink", Path: root + "/" + id, Errno: err.(unix.Errno)}
 	}
 	return nil
-}
-
-// isMountRoot says that something is mounted on a path of a rootfs already: it
-// is not ours to unmount.
-func isMountRoot(rootfs, p string) bool {
-	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(root)
-	fd, err := unix.Openat2(root, relative(p), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: inRoot})
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var st unix.Statx_t
-	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH, 0, &st)
-	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
-}
-
-// unmountHost takes away the mounts of a container without a mount namespace,
-// the last first. Each is reached through the fd of its directory: by now the
-// container has had its time with the names in its rootfs.
-func unmountHost(rec *specs.Record) {
-	if len(rec.HostMounts) == 0 {
-		return
-	}
-	root, err := unix.Open(rec.Rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(root)
-	for i := len(rec.HostMounts) - 1; i >= 0; i-- {
-		dir, name := splitPath("/" + relative(rec.HostMounts[i]))
-		fd, err := unix.Openat2(root, relative(dir), &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: inRoot})
-		if err != nil {
-			continue
-		}
-		if unix.Fchdir(fd) == nil {
-			unix.Unmount(name, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-		}
-		unix.Close(fd)
-	}
-	unix.Chdir("/")
 }
 
 // removeCgroups removes the container's cgroups, and of those on the way to

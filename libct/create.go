@@ -504,11 +504,11 @@ func (c *Create) rollback() {
 	}
 	c.release()
 	if c.lock != nil && !c.borrowed {
-		if c.Rec != nil {
-			unmountHost(c.Rec)
-			removeDirs(c.Req.CgroupDirs, c.Rec.CgroupOwned)
+		if c.undo() {
+			c.lock.remove()
+		} else {
+			c.lock.close() // what is left is found from it
 		}
-		c.lock.remove()
 	}
 	if h := c.Spec.Hooks; c.hooked && h != nil {
 		// runtime.md, Lifecycle: after a failed hook the container is
@@ -516,6 +516,16 @@ func (c *Create) rollback() {
 		s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateStopped, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
 		poststop(h.Poststop, s)
 	}
+}
+
+// undo takes away the lasting things that the plan has made so far.
+func (c *Create) undo() bool {
+	if c.Rec == nil {
+		return true
+	}
+	unmounted := unmountListed(c.lock, c.Rec)
+	removed := removeDirs(c.Req.CgroupDirs, c.Rec.CgroupOwned)
+	return unmounted == nil && removed == nil
 }
 
 // release closes what the parent's operations have opened and left open: where

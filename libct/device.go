@@ -136,7 +136,7 @@ func (b *builder) bindDevice(dir Reg, name, host string) {
 	b.op(unix.SYS_OPEN_TREE, n(unix.AT_FDCWD), b.str(host), n(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)).to(node)
 	b.op(unix.SYS_MKNODAT, dir.arg(), b.str(name), n(unix.S_IFREG|0o600), n(0)).ignore(uint16(unix.EEXIST))
 	b.op(unix.SYS_OPENAT, dir.arg(), b.str(name), n(unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC)).to(target)
-	b.op(unix.SYS_MOVE_MOUNT, node.arg(), b.str(""), target.arg(), b.str(""), n(attach))
+	b.moveMount(node, target)
 	b.close(target)
 	b.close(node)
 }

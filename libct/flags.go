@@ -82,6 +82,11 @@ func flagText(nr uint16, i int, v uint64) string {
 		return bits(openFlags, v)
 	case unix.SYS_OPEN_TREE, unix.SYS_MOUNT_SETATTR, unix.SYS_FCHOWNAT:
 		return bits(treeFlags, v)
+	case unix.SYS_STATX:
+		if i == 3 {
+			return value(v, flagName{unix.STATX_MNT_ID, "STATX_MNT_ID"}, flagName{unix.STATX_MNT_ID_UNIQUE, "STATX_MNT_ID_UNIQUE"})
+		}
+		return bits(treeFlags, v)
 	case unix.SYS_MOVE_MOUNT:
 		return bits(moveFlags, v)
 	case unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_CLONE:

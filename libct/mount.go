@@ -179,7 +179,7 @@ func (b *builder) attributes(tree Reg, opts *specs.MountOptions) {
 // attachTo puts a complete mount on its mount point.
 func (b *builder) attachTo(tree Reg, m *rspec.Mount, opts *specs.MountOptions, file bool) {
 	target := b.makeIn(m.Destination, file, resolveFor(m))
-	b.op(unix.SYS_MOVE_MOUNT, tree.arg(), b.str(""), target.arg(), b.str(""), n(attach))
+	b.moveMount(tree, target)
 	for _, p := range opts.Propagation {
 		b.setPropagation(tree.arg(), b.str(""), p.Flag, p.Rec, unix.AT_EMPTY_PATH)
 	}
@@ -284,6 +284,15 @@ func (b *builder) mountLabel(fs Reg) {
 func (b *builder) longMount(m *rspec.Mount, opts *specs.MountOptions, field string) {
 	b.step(Child, "mount "+m.Destination, field, "an option longer than fsconfig(2) takes: mount(2), on the directory that we stand in")
 	target := b.makeIn(m.Destination, false, resolveFor(m))
+	if b.list != 0 {
+		// What mount(2) makes has no identity before it is to be seen. It is
+		// made in a mount that has one, and goes when that goes.
+		under := b.newReg()
+		b.op(unix.SYS_OPEN_TREE, target.arg(), b.str(""), n(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)).to(under)
+		b.moveMount(under, target)
+		b.close(target)
+		target = under
+	}
 	b.op(unix.SYS_FCHDIR, target.arg())
 	b.op(unix.SYS_MOUNT, b.str(m.Source), b.str("."), b.str(m.Type), n(unix.MS_SILENT), b.str(strings.Join(append(opts.SBFlags, opts.Data...), ",")))
 	b.close(target)
@@ -335,7 +344,7 @@ func (b *builder) copyUp(tree Reg, m *rspec.Mount, opts *specs.MountOptions, fie
 		[]string{"pidfd_getfd both directories, copy the tree"}, (*Create).copyUp)
 	b.step(Child, "attach "+m.Destination, field, "complete now; move_mount(2)")
 	b.close(from)
-	b.op(unix.SYS_MOVE_MOUNT, tree.arg(), b.str(""), target.arg(), b.str(""), n(attach))
+	b.moveMount(tree, target)
 	for _, p := range opts.Propagation {
 		b.setPropagation(tree.arg(), b.str(""), p.Flag, p.Rec, unix.AT_EMPTY_PATH)
 	}

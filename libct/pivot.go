@@ -14,6 +14,7 @@ func (b *builder) pivot() {
 	switch {
 	case mountNS == nil:
 		b.step(Child, "chroot", "/root/path", "no mount namespace of its own: nothing to pivot; chroot(2)")
+		b.closeList()
 		b.op(unix.SYS_FCHDIR, b.root.arg())
 		b.op(unix.SYS_CHROOT, b.str("."))
 	case b.req.NoPivot:
@@ -64,8 +65,7 @@ func (b *builder) makeWorkDirectory() {
 // rootAttributes makes the root read-only, after all mount points have been
 // made in it.
 func (b *builder) rootAttributes() {
-	mountNS, _ := b.namespace("mount")
-	if b.spec.Root == nil || !b.spec.Root.Readonly || mountNS == nil {
+	if b.spec.Root == nil || !b.spec.Root.Readonly {
 		return
 	}
 	b.step(Child, "read-only root", "/root/readonly", "the mount, not the filesystem: what is mounted below keeps its own flags; mount_setattr(2)")

@@ -80,6 +80,7 @@ type builder struct {
 	memory Reg // tasks of the memory cgroup (v1), to be entered late
 	proc   Reg // a procfs of our own that no path leads to
 	null   Reg // the host's /dev/null, O_PATH
+	list   Reg // of the mounts to be unmounted by delete; 0: they end with their namespace
 	labels []fixup
 	arena  []Op  // where steps get room for their operations
 	ref    opRef // the last operation
@@ -125,6 +126,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b.compileFilter()
 	b.beginThread()
 	b.stateDirectory()
+	b.mountList()
 	b.cgroups()
 	b.channel()
 	b.prepareStub()

@@ -323,13 +323,6 @@ func (c *Create) recordIntent() error {
 			rec.CgroupOwned = append(rec.CgroupOwned, a)
 		}
 	}
-	if c.Plan.namespaceFlags&unix.CLONE_NEWNS == 0 {
-		for i := range spec.Mounts {
-			if !isMountRoot(rec.Rootfs, spec.Mounts[i].Destination) {
-				rec.HostMounts = append(rec.HostMounts, spec.Mounts[i].Destination)
-			}
-		}
-	}
 	if h := spec.Hooks; h != nil {
 		rec.Hooks = &rspec.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop}
 	}

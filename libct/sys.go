@@ -63,12 +63,14 @@ var syscalls = [...]syscallInfo{
 	{unix.SYS_SETRESUID, "setresuid", "ddd"},
 	{unix.SYS_SETSID, "setsid", ""},
 	{unix.SYS_SOCKET, "socket", "ddd"},
+	{unix.SYS_STATX, "statx", "fsxxp"},
 	{unix.SYS_SYMLINKAT, "symlinkat", "sfs"},
 	{unix.SYS_UMASK, "umask", "o"},
 	{unix.SYS_UMOUNT2, "umount2", "sx"},
 	{unix.SYS_UNLINKAT, "unlinkat", "fsx"},
 	{unix.SYS_UNSHARE, "unshare", "x"},
 	{unix.SYS_WRITE, "write", "fsd"},
+	{unix.SYS_WRITEV, "writev", "fpd"},
 }
 
 func lookupSyscall(nr uint16) *syscallInfo {

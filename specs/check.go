@@ -203,6 +203,9 @@ func (c *checker) root() error {
 	if c.spec.Root == nil || c.spec.Root.Path == "" {
 		return invalid(field, "missing", `the directory of the root filesystem, usually "rootfs" in the bundle`)
 	}
+	if c.spec.Root.Readonly && !c.has(rspec.MountNamespace) {
+		return invalid("/root/readonly", "needs a mount namespace, or it would be the host's mount that becomes read-only", `add {"type":"mount"} to /linux/namespaces`)
+	}
 	return noNUL(field, c.spec.Root.Path)
 }
 

@@ -142,7 +142,7 @@ func TestCheckWarns(t *testing.T) {
 		},
 		"/mounts: without a mount namespace": func(s *rspec.Spec) {
 			s.Linux.Namespaces = s.Linux.Namespaces[:4]
-			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
+			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, false
 		},
 	} {
 		s := example(false)
@@ -280,7 +280,8 @@ var badConfigs = []struct {
 	{"/linux/cgroupsPath", "line break", func(s *rspec.Spec) { s.Linux.CgroupsPath = "/a\nb" }},
 	{"/linux/maskedPaths/0", "absolute", func(s *rspec.Spec) { s.Linux.MaskedPaths[0] = "proc/acpi" }},
 	{"/linux/readonlyPaths/0", "missing", func(s *rspec.Spec) { s.Linux.ReadonlyPaths[0] = "" }},
-	{"/linux/maskedPaths", "needs a mount namespace", func(s *rspec.Spec) { without(s, "mount") }},
+	{"/linux/maskedPaths", "needs a mount namespace", func(s *rspec.Spec) { without(s, "mount"); s.Root.Readonly = false }},
+	{"/root/readonly", "needs a mount namespace", func(s *rspec.Spec) { without(s, "mount"); s.Root.Readonly = true }},
 	{"/linux/rootfsPropagation", "not known", func(s *rspec.Spec) { s.Linux.RootfsPropagation = "x" }},
 	{"/linux/mountLabel", "USER:ROLE:TYPE", func(s *rspec.Spec) { s.Linux.MountLabel = "a:b:c,\n" }},
 	{"/linux/personality/domain", "not known", func(s *rspec.Spec) { s.Linux.Personality.Domain = "x" }},

@@ -351,14 +351,12 @@ func decodeRecord(d *decoder, v *Record) {
 			decodeString(d, &v.SeccompListenerMetadata)
 		case "seccompFlags":
 			decodeSlice(d, &v.SeccompFlags, decodeString)
-		case "hostMounts":
-			decodeSlice(d, &v.HostMounts, decodeString)
 		case "ptrace":
 			decodeBool(d, &v.Ptrace)
 		case "afterGate":
 			decodeSlice(d, &v.AfterGate, decodeString)
 		default:
-			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,hostMounts,ptrace,afterGate")
+			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,ptrace,afterGate")
 		}
 	}
 }
@@ -429,9 +427,6 @@ func appendRecord(b []byte, v *Record) []byte {
 	}
 	if len(v.SeccompFlags) > 0 {
 		b = appendSlice(appendKey(b, "seccompFlags"), v.SeccompFlags, appendText)
-	}
-	if len(v.HostMounts) > 0 {
-		b = appendSlice(appendKey(b, "hostMounts"), v.HostMounts, appendText)
 	}
 	if v.Ptrace {
 		b = appendBool(appendKey(b, "ptrace"), &v.Ptrace)

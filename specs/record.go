@@ -37,10 +37,6 @@ type Record struct {
 	SeccompListenerMetadata string                  `json:"seccompListenerMetadata,omitempty"`
 	SeccompFlags            []string                `json:"seccompFlags,omitempty"`
 
-	// HostMounts are the destinations of mounts that were made in the mount
-	// namespace of the runtime, because the container has none of its own.
-	HostMounts []string `json:"hostMounts,omitempty"`
-
 	// Ptrace says that an exec has granted CAP_SYS_PTRACE to a process.
 	Ptrace bool `json:"ptrace,omitempty"`
 

@@ -218,13 +218,13 @@ func parseMountinfo(text string) []mountLine {
 		if !ok || len(f) < 5 || len(t) < 3 || t[0] != "cgroup" && t[0] != "cgroup2" {
 			continue
 		}
-		out = append(out, mountLine{unescape(f[3]), unescape(f[4]), t[2], t[0] == "cgroup2"})
+		out = append(out, mountLine{Unescape(f[3]), Unescape(f[4]), t[2], t[0] == "cgroup2"})
 	}
 	return out
 }
 
-// unescape undoes the \ooo of mountinfo (space, tab, newline, backslash).
-func unescape(s string) string {
+// Unescape undoes the \ooo of mountinfo (space, tab, newline, backslash).
+func Unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
