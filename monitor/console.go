@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/monitor/logs"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // console.go: the terminal of a container. The runtime makes it and hands its

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/monitor/logs"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // Host is told what becomes of a container. Its methods run inside the loop

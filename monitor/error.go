@@ -3,7 +3,7 @@ package monitor
 import (
 	"syscall"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // failed is the record of a system call that did not do what it should.

@@ -7,7 +7,7 @@ import (
 )
 
 // loop.go: the one place where the monitor sleeps. epoll(7), level-triggered,
-// on the one thread that all of this package runs on: no handler needs a lock,
+// on the one goroutine that all of this package runs on: no handler needs a lock,
 // and none may block.
 
 // A handler is told that its descriptor is ready; events are those of

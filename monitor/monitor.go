@@ -18,7 +18,9 @@ type Inherited struct {
 }
 
 // Monitor is the process: the loop, what its containers share, and who they are.
-// All of it runs on one thread.
+// All of it runs on one goroutine, of which Go's runtime may change the thread:
+// nothing here is a thread's own. The end of a parent that kills its child
+// (PR_SET_PDEATHSIG) is a thread's, but no thread of Go's ends before the process.
 type Monitor struct {
 	loop
 	Inherited
@@ -41,7 +43,7 @@ type Monitor struct {
 	tag [1]byte
 }
 
-// New makes a monitor of this process. The caller has locked the goroutine to its thread.
+// New makes a monitor of this process.
 func New(from Inherited, notices *Notices) (*Monitor, error) {
 	m := &Monitor{Inherited: from, Notices: notices, table: lifecycle()}
 	for _, step := range []func() error{m.open, m.in.open, m.openOut, func() error { return m.signals.open(m) }} {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/monitor/wire"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // pod.go: who is in a pod. A member is a container or an exec in one, from the

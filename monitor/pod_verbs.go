@@ -7,7 +7,7 @@ import (
 
 	"stave/monitor/logs"
 	"stave/monitor/wire"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // pod_verbs.go: what can be asked of a pod's monitor. A verb answers at once,

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/monitor/wire"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // server.go: pod mode. One process, any number of containers and execs, and a
@@ -35,7 +35,7 @@ type Server struct {
 	requests int64
 	garbage  int // requests since the last collection
 
-	// One of each is enough on one thread, and each that were made anew
+	// One of each is enough on one goroutine, and each that were made anew
 	// would touch pages of its own in the heap.
 	req wire.Request
 	st  wire.Status

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/monitor/wire"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // server_conn.go: one connection, which is one conversation: a greeting and a

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // syncpipe.go: what conmon says to its caller, a JSON object a line, on a pipe

@@ -9,7 +9,25 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"stave/specs/leaf"
 )
+
+// decoder is the reader as generated code wants it.
+type decoder struct {
+	leaf.Reader
+	key string // of the member that has come
+}
+
+func (d *decoder) object() bool { return d.Object() }
+
+func (d *decoder) member() (ok bool) {
+	d.key, ok = d.Member()
+	return ok
+}
+
+// other deals with a key that is none of fields.
+func (d *decoder) other(fields string) { d.Respell(fields) }
 
 type (
 	signed   interface{ ~int | ~int32 | ~int64 }
@@ -21,40 +39,36 @@ type (
 // decodeDocument reads the whole of data as one value. A null is refused: it
 // would pass for an empty value.
 func decodeDocument[T any](data []byte, value func(*decoder, *T)) (*T, error) {
-	d := newDecoder(data)
+	d := &decoder{Reader: *leaf.NewReader(data)}
 	v := new(T)
-	if d.peek() != '{' {
-		d.expected("an object")
-	}
+	d.Document()
 	value(d, v)
-	if err := d.end(); err != nil {
+	if err := d.End(); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
 func decodeString[T ~string](d *decoder, v *T) {
-	if !d.null() && d.err == nil {
-		*v = T(d.str())
+	if d.Has() {
+		*v = T(d.Text())
 	}
 }
 
 func decodeBool(d *decoder, v *bool) {
-	if !d.null() && d.err == nil {
-		*v = d.boolean()
+	if d.Has() {
+		*v = d.Bool()
 	}
 }
 
 func decodeInt[T signed](d *decoder, v *T) {
-	if d.null() || d.err != nil {
+	if !d.Has() {
 		return
 	}
-	d.peek()
-	start := d.pos
-	text := d.number("an integer")
+	text, place := d.Integer()
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || int64(T(n)) != n {
-		d.fail(start, "expected an integer in range, found "+text)
+		d.Fail(place, "expected an integer in range, found "+text)
 		return
 	}
 	*v = T(n)
@@ -63,22 +77,20 @@ func decodeInt[T signed](d *decoder, v *T) {
 // decodeUint refuses what does not fit and never wraps: a uid of 2^32 must
 // not become root.
 func decodeUint[T unsigned](d *decoder, v *T) {
-	if d.null() || d.err != nil {
+	if !d.Has() {
 		return
 	}
-	d.peek()
-	start := d.pos
-	text := d.number("an integer")
+	text, place := d.Integer()
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || uint64(T(n)) != n {
-		d.fail(start, "expected an integer from 0 to "+strconv.FormatUint(uint64(^T(0)), 10)+", found "+text)
+		d.Fail(place, "expected an integer from 0 to "+strconv.FormatUint(uint64(^T(0)), 10)+", found "+text)
 		return
 	}
 	*v = T(n)
 }
 
 func decodePointer[T any](d *decoder, v **T, value func(*decoder, *T)) {
-	if d.null() {
+	if d.Null() {
 		*v = nil
 		return
 	}
@@ -88,11 +100,11 @@ func decodePointer[T any](d *decoder, v **T, value func(*decoder, *T)) {
 
 func decodeSlice[T any](d *decoder, v *[]T, value func(*decoder, *T)) {
 	*v = nil
-	if !d.array() {
+	if !d.Array() {
 		return
 	}
 	out := []T{}
-	for d.element() {
+	for d.Element() {
 		var one T
 		out = append(out, one)
 		value(d, &out[len(out)-1])
@@ -123,9 +135,17 @@ func decodePresence[T any](d *decoder, v **T) {
 		return
 	}
 	for d.member() {
-		d.skip()
+		d.Skip()
 	}
 	*v = new(T)
+}
+
+// appendKey begins a member of the object that b is in the middle of.
+func appendKey(b []byte, key string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	return append(leaf.AppendString(b, key), ':')
 }
 
 func appendText[T ~string](b []byte, v *T) []byte { return AppendString(b, string(*v)) }

@@ -4,15 +4,14 @@
 package main
 
 import (
-	"os"
-	"runtime"
 	"strings"
-	"unsafe"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"stave/cmd/stave-monitor/cli"
 	"stave/monitor"
+	_ "stave/monitor/stack" // initialises
 )
 
 // version and commit are set by the Makefile.
@@ -25,9 +24,7 @@ var (
 const conmonVersion = "2.2.1"
 
 func main() {
-	// Signal masks, and the signal of a parent's end, belong to threads.
-	runtime.LockOSThread()
-	os.Exit(run(os.Args[1:]))
+	syscall.Exit(run(args()[1:]))
 }
 
 func run(argv []string) int {
@@ -74,8 +71,7 @@ func stay(h *monitor.Conmon, handed *monitor.Inherited, notices *monitor.Notices
 		// Not without root's rights: our own /proc/self would be closed to us.
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	}
-	// execve(2) named us after the link, exe.
-	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData("stave-monitor\x00"))), 0, 0, 0)
+	name()
 	h.Held = inheritedFDs()
 	var err error
 	if h.SyncPipe, err = monitor.PipeFromEnv(monitor.EnvSyncPipe); err != nil {
@@ -96,6 +92,15 @@ func stay(h *monitor.Conmon, handed *monitor.Inherited, notices *monitor.Notices
 		return 1, err
 	}
 	return h.Run(m)
+}
+
+// name names the process, which execve(2) has named after the link: exe. Its name
+// is that of its first thread, and this may be another.
+func name() {
+	if fd, err := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
+		unix.Write(fd, []byte("stave-monitor"))
+		unix.Close(fd)
+	}
 }
 
 // fail prints an error of the command line.

@@ -10,7 +10,7 @@ import (
 	"stave/cmd/stave-monitor/cli"
 	"stave/monitor"
 	"stave/monitor/logs"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // options makes of the flags what they mean together. The first thing that is

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"stave/cmd/stave-monitor/cli"
 	"stave/monitor"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // serve.go: pod mode. Like conmon mode it is two executions (stage.go); without
@@ -90,7 +88,7 @@ func leaveForPod(v *cli.Values) error {
 	const self = "/proc/self/exe"
 	const step = "start the monitor"
 	if v.Bool("sync") {
-		err := syscall.Exec(self, os.Args, env)
+		err := syscall.Exec(self, args(), env)
 		return &specs.Error{Step: step, Syscall: "execve", Path: self, Errno: err.(syscall.Errno)}
 	}
 	var pipe [2]int
@@ -98,7 +96,7 @@ func leaveForPod(v *cli.Values) error {
 		return &specs.Error{Step: step, Syscall: "pipe2", Errno: err.(syscall.Errno)}
 	}
 	files := []uintptr{0, 1, 2, readyPipe: uintptr(pipe[1])}
-	_, err = syscall.ForkExec(self, os.Args, &syscall.ProcAttr{Env: env, Files: files})
+	_, err = syscall.ForkExec(self, args(), &syscall.ProcAttr{Env: env, Files: files})
 	if err != nil {
 		return &specs.Error{Step: step, Syscall: "execve", Path: self, Errno: err.(syscall.Errno)}
 	}
@@ -140,7 +138,7 @@ func servePod(s *monitor.Server, handed *monitor.Inherited, stays bool, notices 
 	if unix.Geteuid() == 0 {
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // as in conmon mode
 	}
-	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData("stave-monitor\x00"))), 0, 0, 0)
+	name()
 	pipe := -1
 	if !stays {
 		pipe = readyPipe

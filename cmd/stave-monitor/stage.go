@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/binary"
-	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,7 +13,7 @@ import (
 	"stave/monitor"
 	"stave/monitor/logs"
 	"stave/monitor/sigevent"
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // stage.go: how the monitor leaves its caller. conmon forks; a Go process
@@ -34,8 +34,9 @@ import (
 const marker = "_STAVE_MONITOR"
 
 // tuning makes the runtime of the second execution small: one processor, for
-// there is one thread; and no collection before there is something to collect.
-var tuning = []string{"GOMAXPROCS=1", "GOGC=off", "GOMEMLIMIT=16MiB", "GODEBUG=asyncpreemptoff=1"}
+// there is one goroutine; no collection before there is something to collect, and
+// then none of its stack (package stack); no room for profiles with every thread.
+var tuning = []string{"GOMAXPROCS=1", "GOGC=off", "GOMEMLIMIT=16MiB", "GODEBUG=asyncpreemptoff=1,gcshrinkstackoff=1,profstackdepth=0"}
 
 // own are the variables that the second execution reads itself.
 var own = []string{"TZ", monitor.EnvSyncPipe, monitor.EnvStartPipe, monitor.EnvAttachPipe}
@@ -99,10 +100,10 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	}
 	const self = "/proc/self/exe"
 	if values.Bool("sync") {
-		err := syscall.Exec(self, os.Args, env)
+		err := syscall.Exec(self, args(), env)
 		return &specs.Error{Step: "become the monitor", Syscall: "execve", Path: self, Errno: err.(syscall.Errno)}
 	}
-	pid, err := syscall.ForkExec(self, os.Args, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
+	pid, err := syscall.ForkExec(self, args(), &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		return &specs.Error{Step: "start the monitor", Syscall: "execve", Path: self, Errno: err.(syscall.Errno)}
 	}
@@ -115,6 +116,7 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 // blockSIGPIPE holds from the first instruction of the second execution on:
 // until Go's runtime has set itself up there, this signal would end it.
 func blockSIGPIPE() error {
+	runtime.LockOSThread() // whose mask it is. Only here: it costs a thread more, for good
 	pipe := unix.Sigset_t{}
 	pipe.Val[0] = 1 << (unix.SIGPIPE - 1)
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &pipe, nil); err != nil {

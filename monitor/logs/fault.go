@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // fault decides what becomes of the records p that did not get through; torn

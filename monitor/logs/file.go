@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // file is the place of a log that is a file; or a fifo or a device, which are
@@ -57,7 +57,7 @@ func openFile(f *file) error {
 	return nil
 }
 
-// openIn opens for appending. A fifo or terminal must not block the one thread
+// openIn opens for appending. A fifo or terminal must not block the one goroutine
 // of the event loop; for a regular file O_NONBLOCK means nothing.
 func (f *file) openIn(dir int, name string, flags int) (int, error) {
 	return f.kernel.openat(dir, name, unix.O_WRONLY|unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY|flags)

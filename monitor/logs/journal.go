@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // journal is both form and place: a record in the Buffer is a head of our own

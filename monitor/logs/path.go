@@ -3,7 +3,7 @@ package logs
 import (
 	"strings"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // A Driver is a way to keep a log.

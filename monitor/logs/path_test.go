@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 func TestParsePath(t *testing.T) {

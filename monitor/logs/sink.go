@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // form is how records look.

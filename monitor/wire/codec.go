@@ -3,7 +3,7 @@ package wire
 import (
 	"strconv"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // A message names its fields once, for both directions: to a writer, which

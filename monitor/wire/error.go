@@ -5,7 +5,7 @@ import (
 	"strings"
 	"syscall"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // Record is specs.Error under a name that may stand beside a method Error.

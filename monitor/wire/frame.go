@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // Version is the version of the protocol that this package speaks.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stave/specs"
+	specs "stave/specs/leaf"
 )
 
 // fill gives every field of a struct a value that is not zero.

@@ -1,4 +1,4 @@
-package specs
+package leaf
 
 // The strings of a JSON text.
 
@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string value.
-func (d *decoder) str() string {
+// Text reads a string that must be there.
+func (d *Reader) Text() string {
 	if d.peek() != '"' {
 		d.expected("a string")
 		return ""
@@ -18,7 +18,7 @@ func (d *decoder) str() string {
 }
 
 // quoted reads a string whose opening quote comes next.
-func (d *decoder) quoted() string {
+func (d *Reader) quoted() string {
 	d.pos++
 	start := d.pos
 	ascii := true
@@ -36,7 +36,7 @@ func (d *decoder) quoted() string {
 			d.pos = start
 			return d.unescape()
 		case c < ' ':
-			d.fail(d.pos, "a control character in a string must be written as \\u00"+hex2(c))
+			d.Fail(d.pos, "a control character in a string must be written as \\u00"+hex2(c))
 			return ""
 		case c >= utf8.RuneSelf:
 			ascii = false
@@ -49,7 +49,7 @@ func (d *decoder) quoted() string {
 // unescape reads the rest of a string that is not a plain part of the text:
 // one with escapes, or with bytes that are not UTF-8, each of which becomes
 // U+FFFD.
-func (d *decoder) unescape() string {
+func (d *Reader) unescape() string {
 	out := make([]byte, 0, 64)
 	for d.pos < len(d.text) {
 		c := d.text[d.pos]
@@ -58,7 +58,7 @@ func (d *decoder) unescape() string {
 			d.pos++
 			return string(out)
 		case c < ' ':
-			d.fail(d.pos, "a control character in a string must be written as \\u00"+hex2(c))
+			d.Fail(d.pos, "a control character in a string must be written as \\u00"+hex2(c))
 			return ""
 		case c == '\\':
 			r, ok := d.escape()
@@ -78,7 +78,7 @@ func (d *decoder) unescape() string {
 }
 
 // escape reads one escape; a pair of surrogates is one.
-func (d *decoder) escape() (rune, bool) {
+func (d *Reader) escape() (rune, bool) {
 	rest := d.text[d.pos:]
 	if len(rest) < 2 {
 		return 0, false

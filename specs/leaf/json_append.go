@@ -1,17 +1,9 @@
-package specs
+package leaf
 
 // Go values to JSON text. The bytes are those of encoding/json, HTML escapes
 // included, because people compare the output of runtimes byte by byte.
 
 import "unicode/utf8"
-
-// appendKey begins a member of the object that b is in the middle of.
-func appendKey(b []byte, key string) []byte {
-	if b[len(b)-1] != '{' {
-		b = append(b, ',')
-	}
-	return append(AppendString(b, key), ':')
-}
 
 // AppendString appends s as a JSON string.
 func AppendString(b []byte, s string) []byte {

@@ -1,4 +1,4 @@
-package specs
+package leaf
 
 import (
 	"strconv"
@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// expected says what should stand at the present place. Like fail it is
+// expected says what should stand at the present place. Like Fail it is
 // always false, so that a caller may end with it.
-func (d *decoder) expected(what string) bool {
-	return d.fail(d.pos, "expected "+what+", found "+d.found())
+func (d *Reader) expected(what string) bool {
+	return d.Fail(d.pos, "expected "+what+", found "+d.found())
 }
 
-// fail records an error at a place in the text; only the first one counts.
-func (d *decoder) fail(pos int, problem string) bool {
+// Fail records an error at a place in the text, as Integer gives it; only the
+// first error counts.
+func (d *Reader) Fail(pos int, problem string) bool {
 	if d.err == nil {
 		line := 1 + strings.Count(d.text[:pos], "\n")
 		column := 1 + utf8.RuneCountInString(d.text[strings.LastIndexByte(d.text[:pos], '\n')+1:pos])
@@ -27,7 +28,7 @@ func (d *decoder) fail(pos int, problem string) bool {
 }
 
 // found names what stands at the present place.
-func (d *decoder) found() string {
+func (d *Reader) found() string {
 	if d.pos >= len(d.text) {
 		return "the end of the text"
 	}
@@ -54,30 +55,30 @@ func (d *decoder) found() string {
 }
 
 // pointer is the JSON pointer (RFC 6901) of the value being read.
-func (d *decoder) pointer() string {
+func (d *Reader) pointer() string {
 	out := ""
 	for _, s := range d.path {
 		switch s.index {
 		case -2:
 		case -1:
-			out = sub(out, s.key)
+			out = Sub(out, s.key)
 		default:
-			out = at(out, s.index)
+			out = At(out, s.index)
 		}
 	}
 	return out
 }
 
-// sub is the JSON pointer of a member of the object at field.
-func sub(field, key string) string {
+// Sub is the JSON pointer of a member of the object at field.
+func Sub(field, key string) string {
 	if strings.ContainsAny(key, "~/") {
 		key = strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1")
 	}
 	return field + "/" + key
 }
 
-// at is the JSON pointer of an element of the array at field.
-func at(field string, index int) string { return field + "/" + strconv.Itoa(index) }
+// At is the JSON pointer of an element of the array at field.
+func At(field string, index int) string { return field + "/" + strconv.Itoa(index) }
 
 func hex2(c byte) string {
 	const digits = "0123456789abcdef"

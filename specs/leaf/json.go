@@ -1,11 +1,13 @@
-package specs
+package leaf
 
 // JSON text to Go values, without reflection: the first use of encoding/json
 // on a Spec costs 0.7 ms, which is most of what a whole container costs. The
-// per-type code is generated (codec_gen.go); this file is the reader below it.
-// Values come out as encoding/json would have them, with these differences:
-// a repeated key replaces what the earlier one gave (encoding/json merges),
-// nesting ends at 1000 (not 10000), and every error has a place.
+// code for the types of the runtime-spec is generated (codec_gen.go in specs);
+// this file is the reader below it, and below small messages that no generated
+// code is worth while for. Values come out as encoding/json would have them,
+// with these differences: a repeated key replaces what the earlier one gave
+// (encoding/json merges), nesting ends at 1000 (not 10000), and every error has
+// a place.
 
 import (
 	"strconv"
@@ -15,13 +17,13 @@ import (
 // maxDepth keeps a hostile text from growing our stack.
 const maxDepth = 1000
 
-// decoder reads one text from front to back. The first error stays, and every
-// method does nothing after it, so the generated code need not ask.
-type decoder struct {
+// Reader reads one text from front to back, member by member. The first error
+// stays, and every method does nothing after it, so that nobody need ask.
+type Reader struct {
 	text  string
 	pos   int
 	fresh bool // an object or array was just opened: no comma is due
-	again bool // key was respelled by other: offer it once more
+	again bool // key was respelled by Respell: offer it once more
 	key   string
 	path  []segment // of the value being read
 	err   *Error
@@ -33,15 +35,17 @@ type segment struct {
 	index int // -1: key counts; -2: neither does yet
 }
 
-func newDecoder(data []byte) *decoder {
-	// One copy of the text; every string without an escape is a part of it.
-	return &decoder{text: string(data), path: make([]segment, 0, 16)}
+// NewReader makes one for a text, of which it keeps a copy: every string without
+// an escape is a part of that.
+func NewReader(data []byte) *Reader {
+	return &Reader{text: string(data), path: make([]segment, 0, 16)}
 }
 
-// end requires that nothing but white space is left.
-func (d *decoder) end() error {
+// End requires that nothing but white space is left, and gives the first error,
+// an *Error.
+func (d *Reader) End() error {
 	if d.peek(); d.err == nil && d.pos < len(d.text) {
-		d.fail(d.pos, "expected the end of the text, found "+d.found())
+		d.Fail(d.pos, "expected the end of the text, found "+d.found())
 	}
 	if d.err != nil {
 		return d.err
@@ -50,7 +54,7 @@ func (d *decoder) end() error {
 }
 
 // peek skips white space and gives the next byte, 0 at the end.
-func (d *decoder) peek() byte {
+func (d *Reader) peek() byte {
 	for d.pos < len(d.text) {
 		switch c := d.text[d.pos]; c {
 		case ' ', '\t', '\n', '\r':
@@ -62,21 +66,21 @@ func (d *decoder) peek() byte {
 	return 0
 }
 
-// object enters an object. It says false for null and after an error.
-func (d *decoder) object() bool { return d.enter('{', "an object") }
+// Object enters an object. It says false for null and after an error.
+func (d *Reader) Object() bool { return d.enter('{', "an object") }
 
-// array enters an array. It says false for null and after an error.
-func (d *decoder) array() bool { return d.enter('[', "an array") }
+// Array enters an array. It says false for null and after an error.
+func (d *Reader) Array() bool { return d.enter('[', "an array") }
 
-func (d *decoder) enter(open byte, what string) bool {
-	if d.null() || d.err != nil {
+func (d *Reader) enter(open byte, what string) bool {
+	if d.Null() || d.err != nil {
 		return false
 	}
 	if d.peek() != open {
 		return d.expected(what)
 	}
 	if len(d.path) == maxDepth {
-		return d.fail(d.pos, "nested deeper than "+strconv.Itoa(maxDepth))
+		return d.Fail(d.pos, "nested deeper than "+strconv.Itoa(maxDepth))
 	}
 	d.pos++
 	d.path = append(d.path, segment{index: -2})
@@ -85,15 +89,21 @@ func (d *decoder) enter(open byte, what string) bool {
 }
 
 // leave goes out of an object or array at its closing byte.
-func (d *decoder) leave() bool {
+func (d *Reader) leave() bool {
 	d.pos++
 	d.path = d.path[:len(d.path)-1]
 	d.fresh = false
 	return false
 }
 
-// member goes to the next key of an object; false at its end.
-func (d *decoder) member() bool {
+// Member goes to the next member of the object, whose value has to be read then;
+// false at the end of the object.
+func (d *Reader) Member() (key string, ok bool) {
+	ok = d.member()
+	return d.key, ok
+}
+
+func (d *Reader) member() bool {
 	if d.again {
 		d.again = false
 		return true
@@ -126,8 +136,8 @@ func (d *decoder) member() bool {
 	return d.err == nil
 }
 
-// element goes to the next element of an array; false at its end.
-func (d *decoder) element() bool {
+// Element goes to the next element of the array; false at its end.
+func (d *Reader) Element() bool {
 	if d.err != nil {
 		return false
 	}
@@ -152,11 +162,11 @@ func (d *decoder) element() bool {
 	return d.expected("a comma or ]")
 }
 
-// other deals with a key that is none of fields, letter by letter. One that
+// Respell deals with a key that is none of fields, letter by letter. One that
 // differs from a field in case only is that field, as in encoding/json: there
 // are configurations that lean on it. Any other is skipped (config.md,
 // Extensibility).
-func (d *decoder) other(fields string) {
+func (d *Reader) Respell(fields string) {
 	for rest := fields; rest != ""; {
 		var name string
 		name, rest, _ = strings.Cut(rest, ",")
@@ -165,37 +175,37 @@ func (d *decoder) other(fields string) {
 			return
 		}
 	}
-	d.skip()
+	d.Skip()
 }
 
-// skip reads a value of any kind.
-func (d *decoder) skip() {
+// Skip leaves out the value that comes next, of any kind.
+func (d *Reader) Skip() {
 	switch d.peek() {
 	case '{':
-		for d.object(); d.member(); {
-			d.skip()
+		for d.Object(); d.member(); {
+			d.Skip()
 		}
 	case '[':
-		for d.array(); d.element(); {
-			d.skip()
+		for d.Array(); d.Element(); {
+			d.Skip()
 		}
 	case '"':
 		d.quoted()
 	case 't', 'f':
 		d.boolean()
 	case 'n':
-		d.null()
+		d.Null()
 	default:
 		d.number("a value")
 	}
 }
 
-// null reads a null, if that is what comes next.
-func (d *decoder) null() bool {
+// Null reads a null, if that is what comes next.
+func (d *Reader) Null() bool {
 	return d.err == nil && d.peek() == 'n' && d.literal("null")
 }
 
-func (d *decoder) literal(word string) bool {
+func (d *Reader) literal(word string) bool {
 	if !strings.HasPrefix(d.text[d.pos:], word) {
 		return d.expected(word)
 	}
@@ -203,7 +213,7 @@ func (d *decoder) literal(word string) bool {
 	return true
 }
 
-func (d *decoder) boolean() bool {
+func (d *Reader) boolean() bool {
 	switch d.peek() {
 	case 't':
 		return d.literal("true")
@@ -215,7 +225,7 @@ func (d *decoder) boolean() bool {
 }
 
 // number reads a number and gives its text.
-func (d *decoder) number(what string) string {
+func (d *Reader) number(what string) string {
 	d.peek()
 	start := d.pos
 	d.accept("-")
@@ -231,7 +241,7 @@ func (d *decoder) number(what string) string {
 	return d.text[start:d.pos]
 }
 
-func (d *decoder) accept(set string) bool {
+func (d *Reader) accept(set string) bool {
 	if d.pos < len(d.text) && strings.IndexByte(set, d.text[d.pos]) >= 0 {
 		d.pos++
 		return true
@@ -239,7 +249,7 @@ func (d *decoder) accept(set string) bool {
 	return false
 }
 
-func (d *decoder) digits() bool {
+func (d *Reader) digits() bool {
 	start := d.pos
 	for d.pos < len(d.text) && '0' <= d.text[d.pos] && d.text[d.pos] <= '9' {
 		d.pos++
