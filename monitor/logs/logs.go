@@ -51,6 +51,7 @@ type Logs struct {
 	journald    bool
 	passthrough bool
 	now         int64 // latest time heard of
+	lost        loss  // of the sinks that are closed
 }
 
 // drivers is what a list of --log-path comes to.
@@ -227,8 +228,10 @@ func (l *Logs) Reopen() error {
 	return first
 }
 
-// Lost counts the records and bytes that no log of theirs has got, since Open.
+// Lost counts the records and bytes that no log of theirs has got, since Open;
+// after Close also what was still stuck then.
 func (l *Logs) Lost() (records, bytes int64) {
+	records, bytes = l.lost.records, l.lost.bytes
 	for _, k := range l.sinks {
 		records += k.lostAll.records
 		bytes += k.lostAll.bytes
@@ -261,6 +264,8 @@ func (l *Logs) Close() error {
 		if err := k.close(l.now, !l.noSync); err != nil && first == nil {
 			first = err
 		}
+		l.lost.records += k.lostAll.records
+		l.lost.bytes += k.lostAll.bytes
 	}
 	l.free()
 	return first

@@ -238,6 +238,8 @@ func (k *sink) close(now int64, sync bool) error {
 		k.retry(now)
 	}
 	left := k.unwritten()
+	k.lostAll.records += left.records - k.lost.records // those are in both
+	k.lostAll.bytes += left.bytes - k.lost.bytes
 	if err := k.place.finish(sync); left.records == 0 {
 		return err
 	}
