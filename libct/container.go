@@ -42,6 +42,11 @@ func OpenLocked(root, id string) (*Container, error) {
 }
 
 func open(l *stateLock) (*Container, error) {
+	if err := spare(l.fd, toLook); err != nil {
+		l.close()
+		err.(*specs.Error).ID = l.id
+		return nil, err
+	}
 	rec, err := l.record()
 	if err != nil {
 		l.close()
@@ -432,26 +437,26 @@ func Reaped(root string, c *Create) (warnings []error, err error) {
 // Entry is a line of list.
 type Entry struct {
 	ID  string
-	C   *Container // nil: Err says why
+	C   *Container // open during the visit; nil: Err says why
 	Err error
 }
 
-// List reads all containers; one that cannot be read does not hide the others,
-// and one that is deleted meanwhile is left out.
-func List(root string) ([]Entry, error) {
+// List visits all containers, one after the other: their number needs no
+// descriptors. One that cannot be read does not hide the others, and one that
+// is deleted meanwhile is left out. Without the means to look there is no list.
+func List(root string, visit func(Entry)) error {
 	fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, &specs.Error{Syscall: "open", Path: root, Errno: err.(unix.Errno)}
+		return &specs.Error{Syscall: "open", Path: root, Errno: err.(unix.Errno)}
 	}
 	names, err := readNames(fd)
 	unix.Close(fd)
 	if err != nil {
-		return nil, &specs.Error{Syscall: "getdents64", Path: root, Errno: err.(unix.Errno)}
+		return &specs.Error{Syscall: "getdents64", Path: root, Errno: err.(unix.Errno)}
 	}
-	var out []Entry
 	for _, id := range names {
 		if specs.CheckID(id) != nil {
 			continue
@@ -460,9 +465,15 @@ func List(root string) ([]Entry, error) {
 		if e, ok := err.(*specs.Error); ok && (e.Kind == specs.ErrNotExist || gone(root, id)) {
 			continue
 		}
-		out = append(out, Entry{ID: id, C: c, Err: err})
+		if e, ok := err.(*specs.Error); ok && scarce(e.Errno) {
+			return err
+		}
+		visit(Entry{ID: id, C: c, Err: err})
+		if c != nil {
+			c.Close()
+		}
 	}
-	return out, nil
+	return nil
 }
 
 func gone(root, id string) bool {

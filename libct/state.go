@@ -36,6 +36,9 @@ func makeState(root, id string) (*stateLock, error) {
 	if err := makeRoot(root); err != nil {
 		return nil, err
 	}
+	if err := spareAt(root, toTakeBack); err != nil {
+		return nil, err
+	}
 	dir := root + "/" + id
 	if err := unix.Mkdir(dir, 0o700); err != nil {
 		e := &specs.Error{Syscall: "mkdir", Path: dir, Errno: err.(unix.Errno)}
@@ -69,6 +72,38 @@ func makeRoot(root string) error {
 	}
 	if err != nil && err != unix.EEXIST {
 		return &specs.Error{Syscall: "mkdir", Path: root, Errno: err.(unix.Errno), Hint: "choose another --root"}
+	}
+	return nil
+}
+
+// What some things take in descriptors at most, beside those that are open.
+const (
+	toTakeBack = 7 // a container that cannot be made: its lock, and a walk through its cgroups
+	toLook     = 3 // at one: a cgroup and a file in it
+)
+
+// spareAt refuses to begin where there are fewer descriptors than that: what
+// would be half done could not be undone, and what could not be looked at would
+// seem not to be there.
+func spareAt(dir string, count int) error {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &specs.Error{Syscall: "open", Path: dir, Errno: err.(unix.Errno)}
+	}
+	defer unix.Close(fd)
+	return spare(fd, count-1)
+}
+
+// spare is spareAt, with any descriptor that is open.
+func spare(fd, count int) error {
+	var more [8]int
+	for i := range count {
+		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return &specs.Error{Syscall: "fcntl", Errno: err.(unix.Errno), Hint: "raise RLIMIT_NOFILE, or close some of the descriptors that are passed on"}
+		}
+		more[i] = dup
+		defer unix.Close(more[i])
 	}
 	return nil
 }

@@ -374,24 +374,27 @@ func TestList(t *testing.T) {
 	if err := os.WriteFile(root+"/stray", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := List(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ""
-	for _, e := range entries {
+	got, open := "", map[int]bool{}
+	err := List(root, func(e Entry) {
 		got += e.ID
 		if e.Err != nil {
 			got += "!"
 		} else {
-			e.C.Close()
+			fds, _ := os.ReadDir("/proc/self/fd")
+			open[len(fds)] = true
 		}
 		got += " "
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if got != "a b! c stray! " && got != "a b! c " {
 		t.Error(got)
 	}
-	if entries, err := List(root + "/absent"); len(entries) != 0 || err != nil {
-		t.Error(entries, err)
+	if len(open) != 1 {
+		t.Errorf("descriptors add up: %v", open)
+	}
+	if err := List(root+"/absent", func(e Entry) { t.Error(e) }); err != nil {
+		t.Error(err)
 	}
 }

@@ -42,20 +42,18 @@ func (a *app) list() (int, error) {
 	if format != "table" && format != "json" {
 		return 1, &usageError{"invalid format option: " + format, "table or json"}
 	}
-	entries, err := libct.List(a.root)
-	if err != nil {
-		return 1, err
-	}
 	var list []cli.State
-	for _, e := range entries {
+	err := libct.List(a.root, func(e libct.Entry) {
 		if e.C == nil {
 			a.message("error", e.Err)
-			continue
+			return
 		}
 		s := shown(e.C)
 		s.Owner = owner(a.root + "/" + e.ID)
 		list = append(list, s)
-		e.C.Close()
+	})
+	if err != nil {
+		return 1, err
 	}
 	switch {
 	case a.inv.Flags.Bool("quiet"):
