@@ -17,7 +17,9 @@ GO      ?= go
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# The first instructions are ours where they are written: libct/entry.
+ENTRY    = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E _stave_entry_amd64)
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(ENTRY)'
 GOFILES  = $(shell git ls-files '*.go')
 
 .PHONY: all deps demo test pure blackbox validate bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor

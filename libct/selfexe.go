@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stave/libct/entry"
 	"stave/specs"
 )
 
@@ -137,7 +138,7 @@ func execFD(fd int) error {
 	if err != nil {
 		return unix.EINVAL
 	}
-	envp, err := syscall.SlicePtrFromStrings(os.Environ())
+	envp, err := syscall.SlicePtrFromStrings(entry.Strip(os.Environ()))
 	if err != nil {
 		return unix.EINVAL
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/cmd/stave-monitor/cli"
+	"stave/libct/entry"
 	"stave/monitor"
 	specs "stave/specs/leaf"
 )
@@ -81,7 +82,7 @@ func leaveForPod(v *cli.Values) error {
 	if err := blockSIGPIPE(); err != nil {
 		return err
 	}
-	env, err := environment(syscall.Environ(), score)
+	env, err := environment(entry.Strip(syscall.Environ()), score)
 	if err != nil {
 		return err
 	}

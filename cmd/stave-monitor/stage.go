@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/cmd/stave-monitor/cli"
+	"stave/libct/entry"
 	"stave/monitor"
 	"stave/monitor/logs"
 	"stave/monitor/sigevent"
@@ -94,7 +95,7 @@ func leave(values *cli.Values, h *monitor.Conmon, notices *monitor.Notices) erro
 	if err := blockSIGPIPE(); err != nil {
 		return err
 	}
-	env, err := environment(syscall.Environ(), score)
+	env, err := environment(entry.Strip(syscall.Environ()), score)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 
 	"stave/cmd/stave/cli"
 	"stave/libct"
 	"stave/libct/cgroup"
+	"stave/libct/entry"
 	"stave/specs"
 )
 
@@ -35,7 +37,9 @@ func (a *app) ps() (int, error) {
 	if len(args) == 0 {
 		args = []string{"-ef"}
 	}
-	out, err := exec.Command("ps", args...).Output()
+	ps := exec.Command("ps", args...)
+	ps.Env = entry.Strip(os.Environ())
+	out, err := ps.Output()
 	if err != nil {
 		return 1, &specs.Error{Path: "ps", Problem: err.Error()}
 	}

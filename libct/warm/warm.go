@@ -46,7 +46,7 @@ var onHeap []byte
 var _ = first()
 
 func first() struct{} {
-	Heap(320 << 10)
+	Heap(96 << 10)
 	deep()
 	return struct{}{}
 }
@@ -57,6 +57,6 @@ func first() struct{} {
 //
 //go:noinline
 func deep() byte {
-	var room [24 << 10]byte
+	var room [6 << 10]byte
 	return room[len(onHeap)&1]
 }

@@ -24,11 +24,12 @@ const (
 var table = map[string][]string{
 	"stave/specs/leaf":            {sys},
 	"stave/specs":                 {oci, feat, sys, "stave/specs/leaf"},
+	"stave/libct/entry":           {},
 	"stave/libct/nofile":          {},
 	"stave/libct/warm":            {},
 	"stave/libct/seccomp":         {oci, sys, "stave/specs"},
 	"stave/libct/cgroup":          {oci, sys, "stave/specs"},
-	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
+	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
 	"stave/libct/stub":            {},
 	"stave/libct/explain":         {"stave/libct", "stave/specs"},
 	"stave/libct/trace":           {"stave/libct", "stave/specs"},
@@ -40,8 +41,8 @@ var table = map[string][]string{
 	"stave/monitor/client":        {sys, "stave/monitor/wire"},
 	"stave/monitor":               {sys, "stave/specs/leaf", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/wire"},
 	"stave/cmd/stave-monitor/cli": {},
-	"stave/cmd/stave-monitor":     {sys, "stave/specs/leaf", "stave/cmd/stave-monitor/cli", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/stack"},
-	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
+	"stave/cmd/stave-monitor":     {sys, "stave/specs/leaf", "stave/cmd/stave-monitor/cli", "stave/libct/entry", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/stack"},
+	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
 
 // tools make sources or test, and are linked into nothing that is installed:
