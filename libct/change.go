@@ -38,7 +38,7 @@ func (c *Container) Update(res *rspec.LinuxResources) error {
 	if err != nil {
 		return err
 	}
-	dirs, err := layout.DirsAt(c.Rec.CgroupDirs)
+	dirs, err := c.recordedDirs()
 	if err != nil {
 		return err
 	}

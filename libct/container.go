@@ -18,8 +18,7 @@ type Container struct {
 	Warnings []error // of poststop hooks
 	lock     *stateLock
 	pidfd    int          // of the init process; -1: it is not running
-	dirs     []cgroup.Dir // its cgroups, once the host has been asked
-	asked    bool
+	dirs     []cgroup.Dir // its cgroups, once they were needed
 }
 
 // Open reads a container without locking it, to look at it.
@@ -97,7 +96,7 @@ func openProcess(rec *specs.Record) (int, error) {
 func sameProcess(rec *specs.Record) (bool, error) {
 	var text [2]string
 	for i, name := range [...]string{"/proc/" + itoa(int64(rec.PID)) + "/stat", bootIDFile} {
-		b, err := readSmall(name, 4096)
+		b, err := readSmall(name, 1024)
 		if scarce(err) {
 			return false, &specs.Error{ID: rec.ID, Syscall: "open", Path: name, Errno: err.(unix.Errno)}
 		}
@@ -156,31 +155,17 @@ func (c *Container) State() *rspec.State {
 	return s
 }
 
-// cgroupDirs turns the record back into directories; none if their hierarchy
-// is gone.
+// cgroupDirs turns the record back into directories; none where it is wrong.
 func (c *Container) cgroupDirs() []cgroup.Dir {
 	dirs, _ := c.recordedDirs()
 	return dirs
 }
 
-// recordedDirs fails where the host could not be asked, which is not the same
-// as that there are none.
-func (c *Container) recordedDirs() ([]cgroup.Dir, error) {
-	if c.asked || len(c.Rec.CgroupDirs) == 0 {
-		return c.dirs, nil
+func (c *Container) recordedDirs() (dirs []cgroup.Dir, err error) {
+	if c.dirs == nil {
+		c.dirs, err = cgroup.DirsAt(c.Rec.CgroupDirs, c.Rec.CgroupPlaces)
 	}
-	layout, err := cgroup.Detect()
-	if e, ok := err.(*specs.Error); ok && e.Errno != 0 {
-		return nil, err
-	}
-	c.asked = true
-	if err != nil {
-		return nil, nil
-	}
-	if dirs, err := layout.DirsAt(c.Rec.CgroupDirs); err == nil {
-		c.dirs = dirs
-	}
-	return c.dirs, nil
+	return c.dirs, err
 }
 
 // CgroupDirs is for stats, pause and update.
@@ -251,10 +236,7 @@ func (c *Container) killAll() error {
 	if err := point("delete: kill init"); err != nil {
 		return err
 	}
-	dirs, err := c.recordedDirs()
-	if err != nil {
-		return err
-	}
+	dirs := c.cgroupDirs()
 	if c.pidfd >= 0 {
 		unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
 	}
@@ -353,7 +335,7 @@ func ForceDelete(root, id string) (warnings []error, err error) {
 		if layout, err := cgroup.Detect(); err == nil {
 			if _, dirs, err := layout.Dirs("", id); err == nil {
 				for _, d := range dirs {
-					rec.CgroupDirs = append(rec.CgroupDirs, d.Path)
+					rec.CgroupDirs, rec.CgroupPlaces = append(rec.CgroupDirs, d.Path), append(rec.CgroupPlaces, d.Place())
 				}
 			}
 		}
@@ -382,11 +364,7 @@ func removeOdd(root, id string) error {
 // removeCgroups removes the container's cgroups, and of those on the way to
 // them the ones that it made and that are empty now.
 func (c *Container) removeCgroups() error {
-	dirs, err := c.recordedDirs()
-	if err != nil {
-		return err
-	}
-	return removeDirs(dirs, c.Rec.CgroupOwned)
+	return removeDirs(c.cgroupDirs(), c.Rec.CgroupOwned)
 }
 
 func removeDirs(dirs []cgroup.Dir, owned []string) error {
@@ -423,7 +401,7 @@ func Reaped(root string, c *Create) (warnings []error, err error) {
 		}
 		return nil, err
 	}
-	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1, dirs: c.Req.CgroupDirs, asked: true}
+	done := &Container{Root: root, ID: c.Req.ID, Rec: c.Rec, lock: l, pidfd: -1, dirs: c.Req.CgroupDirs}
 	defer done.Close()
 	if !done.ownPIDNamespace() {
 		if err := done.killAll(); err != nil {

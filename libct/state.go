@@ -295,7 +295,7 @@ func bootID() string {
 // startTime is field 22 of /proc/PID/stat: with the pid it names one process
 // of this boot. 0: there is no such process, or it is dead.
 func startTime(pid int) uint64 {
-	b, err := readSmall("/proc/"+itoa(int64(pid))+"/stat", 4096)
+	b, err := readSmall("/proc/"+itoa(int64(pid))+"/stat", 1024)
 	if err != nil {
 		return 0
 	}
@@ -351,7 +351,7 @@ func (c *Create) recordIntent() error {
 		CgroupPath: c.Req.CgroupPath, Annotations: spec.Annotations, Process: spec.Process,
 	}
 	for _, d := range c.Req.CgroupDirs {
-		rec.CgroupDirs = append(rec.CgroupDirs, d.Path)
+		rec.CgroupDirs, rec.CgroupPlaces = append(rec.CgroupDirs, d.Path), append(rec.CgroupPlaces, d.Place())
 	}
 	for _, a := range ancestorsOf(c.Req.CgroupDirs) {
 		if unix.Access(a, unix.F_OK) == unix.ENOENT {

@@ -325,6 +325,8 @@ func decodeRecord(d *decoder, v *Record) {
 			decodeString(d, &v.CgroupPath)
 		case "cgroupDirs":
 			decodeSlice(d, &v.CgroupDirs, decodeString)
+		case "cgroupPlaces":
+			decodeSlice(d, &v.CgroupPlaces, decodeString)
 		case "cgroupOwned":
 			decodeSlice(d, &v.CgroupOwned, decodeString)
 		case "annotations":
@@ -356,7 +358,7 @@ func decodeRecord(d *decoder, v *Record) {
 		case "afterGate":
 			decodeSlice(d, &v.AfterGate, decodeString)
 		default:
-			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,ptrace,afterGate")
+			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupPlaces,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,ptrace,afterGate")
 		}
 	}
 }
@@ -388,6 +390,9 @@ func appendRecord(b []byte, v *Record) []byte {
 	}
 	if len(v.CgroupDirs) > 0 {
 		b = appendSlice(appendKey(b, "cgroupDirs"), v.CgroupDirs, appendText)
+	}
+	if len(v.CgroupPlaces) > 0 {
+		b = appendSlice(appendKey(b, "cgroupPlaces"), v.CgroupPlaces, appendText)
 	}
 	if len(v.CgroupOwned) > 0 {
 		b = appendSlice(appendKey(b, "cgroupOwned"), v.CgroupOwned, appendText)

@@ -20,9 +20,10 @@ type Record struct {
 	RuntimePID  int    `json:"runtimePID,omitempty"` // the creating process, while Phase is creating
 	RuntimeTime uint64 `json:"runtimeTime,omitempty"`
 
-	CgroupPath  string   `json:"cgroupPath,omitempty"`  // relative to each hierarchy's root, as settled
-	CgroupDirs  []string `json:"cgroupDirs,omitempty"`  // absolute directories, each ours to remove
-	CgroupOwned []string `json:"cgroupOwned,omitempty"` // absolute directories that we made on the way there; removed when empty
+	CgroupPath   string   `json:"cgroupPath,omitempty"`   // relative to each hierarchy's root, as settled
+	CgroupDirs   []string `json:"cgroupDirs,omitempty"`   // absolute directories, each ours to remove
+	CgroupPlaces []string `json:"cgroupPlaces,omitempty"` // of each, "version:controllers:mount point"
+	CgroupOwned  []string `json:"cgroupOwned,omitempty"`  // absolute directories that we made on the way there; removed when empty
 
 	Annotations             map[string]string       `json:"annotations,omitempty"`
 	Namespaces              []rspec.LinuxNamespace  `json:"namespaces,omitempty"`

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,12 +115,18 @@ func TestDirs(t *testing.T) {
 		if err != nil || rel != c.rel || paths(dirs) != c.want {
 			t.Errorf("%s %q: %q %v %v", c.l.Mode, c.path, rel, paths(dirs), err)
 		}
-		var list []string
+		var list, places []string
 		for _, d := range dirs {
-			list = append(list, d.Path)
+			list, places = append(list, d.Path), append(places, d.Place())
 		}
-		if again, err := c.l.DirsAt(list); err != nil || paths(again) != c.want {
+		again, err := DirsAt(list, places)
+		if err != nil || paths(again) != c.want {
 			t.Errorf("DirsAt: %v %v", paths(again), err)
+		}
+		for i, d := range again {
+			if h := dirs[i].H; d.H.V2 != h.V2 || d.H.Mount != h.Mount || !slices.Equal(d.Controllers, dirs[i].Controllers) || !slices.Equal(d.H.Available, h.Available) {
+				t.Errorf("DirsAt makes %+v of %s; it was %+v", d.H, places[i], h)
+			}
 		}
 	}
 	for _, bad := range []string{"..", "../x", "/..", "a/../../b", "/a/../../c", "/", ".", "a/..", "a\nb", "a\x00"} {
@@ -133,9 +140,17 @@ func TestDirs(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"/", "/c", "/c/../etc", "/etc/x", "c/x", "/c/a/../b"} {
-		if _, err := v2Layout().DirsAt([]string{bad}); !errors.Is(err, specs.ErrCorrupt) {
+		if _, err := DirsAt([]string{bad}, []string{"2:cpu:/c"}); !errors.Is(err, specs.ErrCorrupt) {
 			t.Errorf("DirsAt %q: %v", bad, err)
 		}
+	}
+	for _, bad := range []string{"", "2", "2:cpu", "2:cpu:", "3:cpu:/c", "1:cpu:c", "1:cpu:/c/../c", "1:cpu:/", "1:cpu:/c/"} {
+		if dirs, err := DirsAt([]string{"/c/a"}, []string{bad}); !errors.Is(err, specs.ErrCorrupt) {
+			t.Errorf("DirsAt %q: %v %v", bad, dirs, err)
+		}
+	}
+	if _, err := DirsAt([]string{"/c/a"}, nil); !errors.Is(err, specs.ErrCorrupt) {
+		t.Errorf("DirsAt without places: %v", err)
 	}
 }
 

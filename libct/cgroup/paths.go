@@ -65,25 +65,45 @@ func (l *Layout) Dirs(cgroupsPath, id string) (rel string, dirs []Dir, err error
 	return rel, dirs, nil
 }
 
-// DirsAt turns recorded directories into Dirs again. One whose hierarchy is
-// no longer mounted is an error: silence would leave processes behind.
-func (l *Layout) DirsAt(paths []string) ([]Dir, error) {
-	var dirs []Dir
-	for _, path := range paths {
-		var best *Hierarchy
-		for i := range l.Hierarchies {
-			h := &l.Hierarchies[i]
-			if strings.HasPrefix(path, h.Mount+"/") && (best == nil || len(h.Mount) > len(best.Mount)) {
-				best = h
-			}
+// Place names the hierarchy of d, for a record: version, controllers (of v2:
+// those it has at its mount point) and mount point, divided by colons.
+func (d Dir) Place() string {
+	if d.H.V2 {
+		return "2:" + strings.Join(d.H.Available, ",") + ":" + d.H.Mount
+	}
+	return "1:" + strings.Join(d.H.Controllers, ",") + ":" + d.H.Mount
+}
+
+// DirsAt turns recorded directories and their places into Dirs again. The host
+// is not asked: a hierarchy that is no longer mounted has no such directory,
+// and that is how everything that looks into one finds out.
+func DirsAt(paths, places []string) ([]Dir, error) {
+	if len(paths) != len(places) {
+		return nil, &specs.Error{Problem: "cgroup directories and hierarchies do not match", Kind: specs.ErrCorrupt}
+	}
+	dirs, hierarchies := make([]Dir, len(paths)), make([]Hierarchy, len(paths))
+	for i, path := range paths {
+		h := &hierarchies[i]
+		version, rest, _ := strings.Cut(places[i], ":")
+		controllers, mount, _ := strings.Cut(rest, ":")
+		h.Mount, h.V2 = mount, version == "2"
+		if h.V2 {
+			h.Controllers, h.Available = []string{""}, strings.FieldsFunc(controllers, comma)
+		} else {
+			h.Controllers = strings.Split(controllers, ",")
 		}
-		if best == nil || clean(path) != path || path == best.Mount {
-			return nil, &specs.Error{Path: path, Problem: "not a directory below a mounted cgroup hierarchy", Kind: specs.ErrCorrupt}
+		if version != "1" && !h.V2 || mount == "" || mount[0] != '/' || clean(mount) != mount {
+			return nil, &specs.Error{Path: places[i], Problem: "not a cgroup hierarchy", Kind: specs.ErrCorrupt}
 		}
-		dirs = append(dirs, Dir{Path: path, H: best, Controllers: best.Controllers})
+		if !strings.HasPrefix(path, mount+"/") || clean(path) != path {
+			return nil, &specs.Error{Path: path, Problem: "not a directory below a cgroup hierarchy", Kind: specs.ErrCorrupt}
+		}
+		dirs[i] = Dir{Path: path, H: h, Controllers: h.Controllers}
 	}
 	return dirs, nil
 }
+
+func comma(r rune) bool { return r == ',' }
 
 // Sub gives the same cgroup below each of dirs, for exec --cgroup.
 func Sub(dirs []Dir, sub string) ([]Dir, error) {
