@@ -490,19 +490,10 @@ func (c *Create) rollback() {
 		Wait(c.Pid)
 	}
 	c.m.endThread()
-	if c.Pidfd >= 0 {
-		unix.Close(c.Pidfd)
-	}
-	if c.Master >= 0 {
-		unix.Close(c.Master)
-	}
-	for _, fd := range c.fds {
-		unix.Close(fd)
-	}
 	if c.pidFile {
 		unix.Unlink(c.Req.PidFile)
 	}
-	c.release()
+	c.Close()
 	if c.lock != nil && !c.borrowed {
 		if c.undo() {
 			c.lock.remove()
@@ -516,6 +507,23 @@ func (c *Create) rollback() {
 		s := &rspec.State{Version: rspec.Version, ID: c.Req.ID, Status: rspec.StateStopped, Bundle: c.Req.Bundle, Annotations: c.Spec.Annotations}
 		poststop(h.Poststop, s)
 	}
+}
+
+// Close gives back what a plan in execution has of its process: the handles of
+// the container's process and terminal, descriptors of the plan, memory shared
+// with the child. The container is not touched. A command that ends need not
+// call it; after it, there is no timeline any more.
+func (c *Create) Close() {
+	c.release()
+	for _, fd := range [...]*int{&c.Pidfd, &c.Master} {
+		closeFD(*fd)
+		*fd = -1
+	}
+	for _, fd := range c.fds {
+		unix.Close(fd)
+	}
+	c.fds = nil
+	c.m.unmap()
 }
 
 // undo takes away the lasting things that the plan has made so far.

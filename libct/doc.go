@@ -11,7 +11,8 @@
 //	clone      the raw child and its loop                  child.go machine.go
 //	           namespaces, id maps, clocks, loopback       namespace.go thread.go loopback.go
 //	           cgroups                                     resources.go, package cgroup
-//	           rootfs, mounts, devices, console            rootfs.go inroot.go place.go mount.go device.go console.go
+//	           rootfs, mounts, devices, console            rootfs.go inroot.go place.go mount.go hostmount.go
+//	                                                       device.go console.go
 //	           hooks; masked and read-only paths           hooks.go inside.go mask.go
 //	           the host's tree goes away                   pivot.go
 //	           limits, user, capabilities, filter, labels  process.go capability.go seccomp.go lsm.go
@@ -35,7 +36,8 @@
 //
 // # Errors
 //
-// Everything is a *specs.Error. After an error of Execute nothing is left; Start
+// Everything is a *specs.Error. After an error of Execute nothing is left, but
+// for what the kernel would not take back, and then the record of it; Start
 // leaves the container stopped, or, if a hook failed, removes it; ForceDelete
 // is total.
 //

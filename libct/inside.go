@@ -2,7 +2,6 @@ package libct
 
 import (
 	"syscall"
-	"unsafe"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -44,7 +43,7 @@ func (in *inside) spawn(path string, args, env []string, stdio [3]int) (int, err
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(m.page)), unsafe.Sizeof(page{})))
+	defer m.unmap()
 	// EOF on this pipe is the execve: it is the only descriptor that both
 	// processes hold.
 	var sync [2]int

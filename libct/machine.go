@@ -15,6 +15,7 @@ type machine struct {
 	regs   []uint64
 	data   uintptr  // address of the plan's data
 	page   *page    // shared by parent and child
+	shared []byte   // the mapping that page and stamps are in
 	stamps []uint64 // time after each of the child's operations, in the shared mapping; empty: not asked for
 	result Reg      // register of the pipe that tells start about a failed execve, if there is one
 	kept   uintptr  // errno remembered by opKeep
@@ -34,7 +35,7 @@ type page struct {
 }
 
 // newMachine relocates the data of p, which must not grow afterwards, and
-// makes the shared page. The mapping lives as long as the process.
+// makes the shared page, which unmap gives back.
 func newMachine(p *program, child []Op, trace bool) (*machine, error) {
 	size := int(unsafe.Sizeof(page{}))
 	if trace {
@@ -44,7 +45,7 @@ func newMachine(p *program, child []Op, trace bool) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{ops: child, regs: make([]uint64, p.regs+1), page: (*page)(unsafe.Pointer(&mem[0]))}
+	m := &machine{ops: child, regs: make([]uint64, p.regs+1), page: (*page)(unsafe.Pointer(&mem[0])), shared: mem}
 	if trace {
 		m.stamps = unsafe.Slice((*uint64)(unsafe.Pointer(&mem[unsafe.Sizeof(page{})])), len(child)+1)
 	}
@@ -56,6 +57,14 @@ func newMachine(p *program, child []Op, trace bool) (*machine, error) {
 		binary.NativeEndian.PutUint64(p.data[slot:], off+uint64(m.data))
 	}
 	return m, nil
+}
+
+// unmap ends the machine: there is no page any more.
+func (m *machine) unmap() {
+	if m.shared != nil {
+		unix.Munmap(m.shared)
+		m.shared, m.page, m.stamps = nil, nil, nil
+	}
 }
 
 // run executes ops in order and returns the index of the one that failed and

@@ -4,7 +4,6 @@ import (
 	"path"
 	"syscall"
 	"time"
-	"unsafe"
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -93,7 +92,7 @@ func (c *Create) mappingNamespace(dst Reg, uids, gids []rspec.LinuxIDMapping) er
 	if err != nil {
 		return err
 	}
-	defer unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(m.page)), unsafe.Sizeof(page{})))
+	defer m.unmap()
 	pid, e := m.fork(&cloneArgs{flags: unix.CLONE_NEWUSER, exitSignal: uint64(unix.SIGCHLD)})
 	unix.Close(hold[0])
 	if e != 0 {
