@@ -293,8 +293,27 @@ func (c *Container) refuse() state {
 	if c.problem == nil && len(c.early) == 0 {
 		c.problem = &specs.Error{Path: c.conf.Runtime, Problem: "failed without a word"}
 	}
+	c.endHalfMade()
 	c.closeAll()
 	return over
+}
+
+// endHalfMade kills a process that its runtime has made and not lived to tell
+// of: else an exec that nobody hears of would run on.
+func (c *Container) endHalfMade() {
+	pid, err := readPid(c.conf.PidFile)
+	if err != nil {
+		return
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	// It is a child of ours by now; with an old pid file it would be a stranger.
+	if _, err := waitid(unix.P_PIDFD, fd, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT); err == nil {
+		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+	unix.Close(fd)
 }
 
 // giveUp: stopped before the runtime was called.

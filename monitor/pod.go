@@ -192,7 +192,6 @@ func (b *member) Failed(c *Container, _ string) {
 	if b.late {
 		e.Kind, e.Hint = wire.ErrTimeout, "the runtime was killed; it had not come to an end in the time that was given"
 	}
-	b.endHalfMade()
 	b.dropFiles()
 	b.over(c)
 	b.record.Code = -1
@@ -209,23 +208,6 @@ func (b *member) Failed(c *Container, _ string) {
 	}
 	b.remove()
 	b.s.ended()
-}
-
-// endHalfMade kills a process that its runtime has made and not lived to tell
-// of. It is a child of ours by now. If nobody has waited for it yet, its number
-// is still its own.
-func (b *member) endHalfMade() {
-	pid, err := readPid(b.pidFile())
-	if err != nil {
-		return
-	}
-	if _, over := b.s.m.claim(pid); over {
-		return
-	}
-	if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-		unix.Close(fd)
-	}
 }
 
 // Ending is the Host's.

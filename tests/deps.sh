@@ -2,7 +2,7 @@
 # What the tests use on a fresh Debian 12. As root: installs it; otherwise
 # prints the one line to run.
 set -eu
-set -- runc crun conmon podman containerd busybox-static strace systemd uidmap netavark \
+set -- runc crun conmon podman containerd busybox-static strace systemd e2fsprogs uidmap netavark \
 	libseccomp-dev libc6-dev gcc iproute2 bsdutils util-linux tar procps
 line="apt-get install -y --no-install-recommends"
 if [ "$(id -u)" = 0 ]; then

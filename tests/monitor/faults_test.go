@@ -555,48 +555,6 @@ func TestMonitorKilled(t *testing.T) {
 	})
 }
 
-// The runtime dies at any step under the monitor: told, and nothing is left
-// after one delete --force.
-func TestRuntimeKilledAtAnyStep(t *testing.T) {
-	s := ours(t)
-	path := filepath.Join(kit.ModuleRoot(), "bin", "stave-faults")
-	if _, err := os.Stat(path); err != nil {
-		kit.Lacks(t, "bin/stave-faults: make bin/stave-faults")
-	}
-	probe := real(t, s, path, kit.Shell("exec sleep 100"))
-	res := probe.rt.Do("explain", "--steps", probe.bundle.Dir)
-	if res.Code != 0 {
-		t.Fatal(res)
-	}
-	every, hit := often(9, 1), 0
-	for i, l := range strings.Split(strings.TrimSpace(res.Stdout), "\n") {
-		if i%every != 0 {
-			continue
-		}
-		name := strings.Split(l, "\t")[2]
-		c := real(t, s, path, kit.Shell("exec sleep 100"))
-		c.env = append(c.env, "STAVE_FAULT="+name+"=kill")
-		c.start()
-		if l := c.report(); l.n > 0 {
-			// A step of another verb: the container is there, and ends as ever.
-			c.rt.Delete(c.id, "--force")
-			c.wait()
-		} else {
-			hit++
-			if l.raw == "" {
-				t.Errorf("step %q: nothing on the sync pipe", name)
-			}
-			if code := c.wait(); code != 1 {
-				t.Errorf("step %q: exit status %d", name, code)
-			}
-		}
-		c.clean()
-	}
-	if hit == 0 {
-		t.Error("not one step was hit: the fault build has no faults")
-	}
-}
-
 // Timeouts do not hang on the wall clock: no timer is set on it.
 func TestTimeoutClock(t *testing.T) {
 	s := ours(t)
