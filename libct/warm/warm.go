@@ -47,16 +47,28 @@ var _ = first()
 
 func first() struct{} {
 	Heap(96 << 10)
-	deep()
+	deep(false)
 	return struct{}{}
 }
 
 // deep makes the stack as large as it is going to be, in one step and while
 // there is little on it: otherwise it is doubled and copied four times, each
-// time with the maps of all functions that are on it.
+// time with the maps of all functions that are on it. Its frame is large, and
+// nothing of it is touched.
 //
 //go:noinline
-func deep() byte {
-	var room [6 << 10]byte
-	return room[len(onHeap)&1]
+func deep(use bool) byte {
+	if !use {
+		return 0
+	}
+	var room [20 << 10]byte
+	return sum(&room)
+}
+
+//go:noinline
+func sum(room *[20 << 10]byte) (n byte) {
+	for _, b := range room {
+		n += b
+	}
+	return n
 }
