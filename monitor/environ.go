@@ -17,7 +17,11 @@ type Environ []byte
 
 // NewEnviron copies an environment.
 func NewEnviron(list []string) Environ {
-	var e Environ
+	size := len(list)
+	for _, s := range list {
+		size += len(s)
+	}
+	e := make(Environ, 0, size)
 	for _, s := range list {
 		e = append(append(e, s...), 0)
 	}

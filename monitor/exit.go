@@ -97,11 +97,12 @@ func (c *Container) oomKilled() {
 }
 
 // writeRecord puts the end on disk: the record first, because the callers of
-// conmon wait for the file in the exit directory and go on from there.
+// conmon wait for the file in the exit directory and go on from there. Nobody
+// asks after a boot how an exec has ended.
 func (c *Container) writeRecord() {
 	code := []byte(itoa(c.record.Code))
 	put := func(path string, data []byte) {
-		if err := replace(path, data, 0o644); err != nil {
+		if err := replace(path, data, 0o644, c.conf.Mode != Exec); err != nil {
 			c.m.Notices.warnErr(err)
 		}
 	}

@@ -148,11 +148,12 @@ func readPid(path string) (int, error) {
 }
 
 // WriteFile is how a monitor writes the files that others wait for: complete, or not there.
-func WriteFile(path string, data []byte) error { return replace(path, data, 0o644) }
+func WriteFile(path string, data []byte) error { return replace(path, data, 0o644, false) }
 
-// replace writes a file so that nobody ever sees half of it, nor an empty one
-// after a power cut.
-func replace(path string, data []byte, mode uint32) error {
+// replace writes a file so that nobody ever sees half of it, nor, if it is to
+// last, an empty one after a power cut. That takes milliseconds on a disk, and is
+// not for what means nothing after a boot.
+func replace(path string, data []byte, mode uint32, lasting bool) error {
 	dir, name := splitPath(path)
 	d, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -169,7 +170,7 @@ func replace(path string, data []byte, mode uint32) error {
 	if err == nil && n != len(data) {
 		err = unix.ENOSPC
 	}
-	if err == nil {
+	if err == nil && lasting {
 		call, err = "fsync", unix.Fsync(fd)
 	}
 	unix.Close(fd)
@@ -180,9 +181,11 @@ func replace(path string, data []byte, mode uint32) error {
 		unix.Unlinkat(d, temp, 0)
 		return failed("write "+path, call, path+".tmp", err)
 	}
-	// The rename itself is durable with the directory. Some filesystems do
-	// not know fsync(2) of one; there is nothing better to do there.
-	unix.Fsync(d)
+	if lasting {
+		// The rename itself is durable with the directory. Some filesystems do
+		// not know fsync(2) of one; there is nothing better to do there.
+		unix.Fsync(d)
+	}
 	return nil
 }
 

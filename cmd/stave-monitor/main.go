@@ -33,6 +33,9 @@ func run(argv []string) int {
 	if err != nil {
 		return fail("conmon: " + err.Error())
 	}
+	if handed == nil { // not for what stays
+		monitor.Warm(320 << 10)
+	}
 	if len(argv) > 0 && argv[0] == "serve" {
 		return serve(argv[1:], handed)
 	}

@@ -64,9 +64,9 @@ func (w *world) execs(rounds int) (err error) {
 			}
 		}
 	}
-	fmt.Printf("exec: true, until its exit status is known (median of %d)\n%-28s %10s %18s\n", rounds, "", "ms", "/conmon with runc")
+	fmt.Printf("exec: true, until its exit status is known (median of %d)\n%-28s %10s %18s %18s\n", rounds, "", "ms", "/conmon with runc", "/conmon with stave")
 	for i, c := range contestants {
-		fmt.Printf("%-28s %10.2f %18.2f\n", c.name, median(times[i]), median(times[i])/median(times[0]))
+		fmt.Printf("%-28s %10.2f %18.2f %18.2f\n", c.name, median(times[i]), median(times[i])/median(times[0]), median(times[i])/median(times[1]))
 	}
 	return nil
 }
