@@ -30,6 +30,7 @@ type Request struct {
 	ConsoleSocket string
 	PidFile       string
 	PidfdSocket   string
+	NotifySocket  string // of the service manager; sd_notify(3)
 	Trace         bool
 	Meanwhile     func() // what the parent may do while the child works
 
@@ -52,6 +53,7 @@ type Create struct {
 	Pid    int // of the container's process, as the host counts; 0 before the clone
 	Pidfd  int
 	Master int // our end of the console, if it has not been passed on; else -1
+	Notify int // run: where the program says that it is ready; -1: nobody wants to know
 
 	m         *machine
 	stepOf    []int // step of each of the child's operations
@@ -70,7 +72,7 @@ type Create struct {
 
 // NewCreate loads a plan into a machine.
 func NewCreate(plan *Plan, spec *rspec.Spec, req *Request) (*Create, error) {
-	c := &Create{Plan: plan, Req: req, Spec: spec, Pidfd: -1, Master: -1, sock: -1}
+	c := &Create{Plan: plan, Req: req, Spec: spec, Pidfd: -1, Master: -1, Notify: -1, sock: -1}
 	var ops []Op
 	ops, c.stepOf = plan.childOps()
 	var err error
@@ -515,7 +517,7 @@ func (c *Create) rollback() {
 // call it; after it, there is no timeline any more.
 func (c *Create) Close() {
 	c.release()
-	for _, fd := range [...]*int{&c.Pidfd, &c.Master} {
+	for _, fd := range [...]*int{&c.Pidfd, &c.Master, &c.Notify} {
 		closeFD(*fd)
 		*fd = -1
 	}

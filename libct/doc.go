@@ -17,7 +17,7 @@
 //	           the host's tree goes away                   pivot.go
 //	           limits, user, capabilities, filter, labels  process.go capability.go seccomp.go lsm.go
 //	           the gate, the stub, execve                  gate.go become.go, package stub
-//	Start      opens the gate, learns of execve            start.go execfail.go containerhooks.go
+//	Start      opens the gate, learns of execve            start.go execfail.go containerhooks.go notify.go
 //	Exec       the same machine with another plan          exec.go
 //	Kill, Delete, List, Freeze, Update                     container.go change.go
 //

@@ -127,6 +127,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 	b.beginThread()
 	b.stateDirectory()
 	b.mountList()
+	b.notifyDirectory()
 	b.cgroups()
 	b.channel()
 	b.prepareStub()

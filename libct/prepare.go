@@ -27,6 +27,9 @@ func Prepare(req *Request) (*specs.Config, *Plan, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := settleNotify(cfg.Spec, host, req); err != nil {
+		return nil, nil, err
+	}
 	if err := settleCgroups(cfg.Spec, host, req); err != nil {
 		return nil, nil, err
 	}

@@ -171,13 +171,26 @@ func (l *stateLock) remove() error {
 	}
 	for _, name := range names {
 		if err := unix.Unlinkat(l.fd, name, 0); err == unix.EISDIR || err == unix.EPERM {
-			unix.Unlinkat(l.fd, name, unix.AT_REMOVEDIR)
+			l.removeDir(name)
 		}
 	}
 	if err := unix.Rmdir(l.root + "/" + l.id); err != nil && err != unix.ENOENT {
 		return &specs.Error{ID: l.id, Syscall: "rmdir", Path: l.root + "/" + l.id, Errno: err.(unix.Errno)}
 	}
 	return nil
+}
+
+// removeDir removes one of its directories with the files in it.
+func (l *stateLock) removeDir(name string) {
+	dir, err := unix.Openat(l.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == nil {
+		files, _ := readNames(dir)
+		for _, f := range files {
+			unix.Unlinkat(dir, f, 0)
+		}
+		unix.Close(dir)
+	}
+	unix.Unlinkat(l.fd, name, unix.AT_REMOVEDIR)
 }
 
 // writeFile replaces a file of the directory as a whole: whoever reads sees
@@ -358,6 +371,7 @@ func (c *Create) recordIntent() error {
 			rec.CgroupOwned = append(rec.CgroupOwned, a)
 		}
 	}
+	rec.Notify = c.Req.NotifySocket != ""
 	if h := spec.Hooks; h != nil {
 		rec.Hooks = &rspec.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop}
 	}

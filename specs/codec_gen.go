@@ -353,12 +353,14 @@ func decodeRecord(d *decoder, v *Record) {
 			decodeString(d, &v.SeccompListenerMetadata)
 		case "seccompFlags":
 			decodeSlice(d, &v.SeccompFlags, decodeString)
+		case "notify":
+			decodeBool(d, &v.Notify)
 		case "ptrace":
 			decodeBool(d, &v.Ptrace)
 		case "afterGate":
 			decodeSlice(d, &v.AfterGate, decodeString)
 		default:
-			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupPlaces,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,ptrace,afterGate")
+			d.other("version,ociVersion,id,bundle,rootfs,created,phase,bootID,pid,startTime,runtimePID,runtimeTime,cgroupPath,cgroupDirs,cgroupPlaces,cgroupOwned,annotations,namespaces,uidMappings,gidMappings,hooks,process,personality,resources,seccomp,seccompListenerPath,seccompListenerMetadata,seccompFlags,notify,ptrace,afterGate")
 		}
 	}
 }
@@ -432,6 +434,9 @@ func appendRecord(b []byte, v *Record) []byte {
 	}
 	if len(v.SeccompFlags) > 0 {
 		b = appendSlice(appendKey(b, "seccompFlags"), v.SeccompFlags, appendText)
+	}
+	if v.Notify {
+		b = appendBool(appendKey(b, "notify"), &v.Notify)
 	}
 	if v.Ptrace {
 		b = appendBool(appendKey(b, "ptrace"), &v.Ptrace)

@@ -38,6 +38,10 @@ type Record struct {
 	SeccompListenerMetadata string                  `json:"seccompListenerMetadata,omitempty"`
 	SeccompFlags            []string                `json:"seccompFlags,omitempty"`
 
+	// Notify says that its program has a socket to say that it is ready
+	// (sd_notify(3)), which start binds.
+	Notify bool `json:"notify,omitempty"`
+
 	// Ptrace says that an exec has granted CAP_SYS_PTRACE to a process.
 	Ptrace bool `json:"ptrace,omitempty"`
 

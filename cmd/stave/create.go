@@ -41,6 +41,7 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 		return nil, &specs.Error{Problem: "--preserve-fds must not be negative", Kind: specs.ErrInvalid}
 	}
 	req.ListenFDs = listenFDs()
+	req.NotifySocket, _ = unix.Getenv("NOTIFY_SOCKET")
 	req.Trace = f.String("trace") != ""
 
 	cfg, plan, err := libct.Prepare(req)

@@ -71,7 +71,7 @@ func (a *app) exec() (int, error) {
 	if detach {
 		return 0, nil
 	}
-	return relay.attend(run), nil
+	return relay.attend(run)
 }
 
 func (a *app) execAllowed(c *libct.Container) error {

@@ -165,6 +165,13 @@ func (a *app) message(level string, err error) {
 // warn is for what the specification wants logged and not refused.
 func (a *app) warn(text string) { a.message("warning", errors.New(text)) }
 
+// warnIf is for an error that is not the command's.
+func (a *app) warnIf(err error) {
+	if err != nil {
+		a.message("warning", err)
+	}
+}
+
 func (a *app) warnings(list []error) {
 	for _, err := range list {
 		a.message("warning", err)

@@ -22,29 +22,42 @@ var passedOn = [...]syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGH
 // container.
 func newRelay() *relay { return &relay{takeSignals(passedOn[:])} }
 
-// attend waits for the process of c and gives its exit status.
-func (r *relay) attend(c *libct.Create) int {
+// attend waits for the process of c and gives its exit status. Meanwhile it
+// passes on that the process is ready, if anybody wants to know; the error is
+// that of this.
+func (r *relay) attend(c *libct.Create) (status int, notify error) {
 	var t *terminal
 	if c.Master >= 0 {
 		t = openTerminal(c.Master)
 		defer t.restore()
 	}
-	wait := []unix.PollFd{{Fd: int32(c.Pidfd), Events: unix.POLLIN}, {Fd: int32(r.signals), Events: unix.POLLIN}}
+	wait := []unix.PollFd{{Fd: int32(c.Pidfd), Events: unix.POLLIN}, {Fd: int32(r.signals), Events: unix.POLLIN}, {Fd: int32(c.Notify), Events: unix.POLLIN}}
 	pollSoon(wait)
 	for {
 		if wait[1].Revents != 0 {
 			r.pass(c, t)
+		}
+		if wait[2].Revents != 0 {
+			// We stay, and end with the program: it is us whom the service
+			// manager watches.
+			passed, err := libct.PassReady(c.Notify, c.Req.NotifySocket, unix.Getpid())
+			if passed || err != nil {
+				// Closed, because nobody reads any more: the program would
+				// block once the queue is full.
+				unix.Close(c.Notify)
+				c.Notify, wait[2].Fd, wait[2].Revents, notify = -1, -1, 0, err
+			}
 		}
 		if wait[0].Revents != 0 {
 			break
 		}
 		unix.Poll(wait, -1)
 	}
-	status := libct.Wait(c.Pid)
+	ended := libct.Wait(c.Pid)
 	if t != nil {
 		t.drain()
 	}
-	return exitStatus(status)
+	return exitStatus(ended), notify
 }
 
 // pollSoon waits for a few milliseconds, in which many a program ends, without

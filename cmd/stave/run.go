@@ -28,9 +28,13 @@ func (a *app) run() (int, error) {
 		return 1, err // the container is gone by now
 	}
 	if detach {
+		if c.Notify >= 0 {
+			a.warnIf(c.AwaitReady())
+		}
 		return 0, nil
 	}
-	status := relay.attend(c)
+	status, err := relay.attend(c)
+	a.warnIf(err)
 	if a.inv.Flags.Bool("keep") {
 		return status, nil
 	}

@@ -1,6 +1,10 @@
 package main
 
-import "stave/libct"
+import (
+	"os"
+
+	"stave/libct"
+)
 
 // start opens the gate.
 func (a *app) start() (int, error) {
@@ -13,13 +17,17 @@ func (a *app) start() (int, error) {
 		return 1, err
 	}
 	defer c.Close()
-	err = c.Start()
-	return execStatus(err, 1) * boolInt(err != nil), err
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
+	notify, to := -1, os.Getenv("NOTIFY_SOCKET")
+	if to != "" {
+		if notify, err = c.BindNotify(); err != nil {
+			return 1, err
+		}
 	}
-	return 0
+	if err := c.Start(); err != nil {
+		return execStatus(err, 1), err
+	}
+	if notify >= 0 {
+		a.warnIf(c.AwaitReady(notify, to))
+	}
+	return 0, nil
 }

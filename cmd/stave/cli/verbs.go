@@ -377,6 +377,7 @@ var (
 	Environment = []Status{
 		{"XDG_RUNTIME_DIR", "Where state is kept without root's rights, if --root is not given."},
 		{"LISTEN_FDS", "Number of sockets that systemd passed on; create and run hand them to the container."},
+		{"NOTIFY_SOCKET", "Where a service manager wants to hear that the service is ready; create and run give the container a socket of its own, and run and start pass on its READY=1. Detached they end when that has come."},
 	}
 	ExitStatus = []Status{
 		{"0", "Done."},
