@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -150,57 +149,5 @@ func TestInputWaits(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("64 MiB went into a process that does not read")
 	}
-	p.gone(id)
-}
-
-// Execs, attaching and detaching, and neither descriptors, processes nor memory
-// add up.
-func TestNothingAddsUp(t *testing.T) {
-	p := newPod(t)
-	id := p.running("exec sleep 100000")
-	execs, attaches := often(500, 100000), often(100, 1000)
-	var fds int
-	var pss int64
-	for i := range execs {
-		if i == execs/5 {
-			fds, pss = fdsOf(t, p.cmd.PID()), p.stats().PSS
-		}
-		if i%2 == 0 {
-			if r, err := p.run(id, "echo x"); err != nil || string(r.Stdout) != "x\n" {
-				t.Fatalf("exec %d: %+v %v", i, r, err)
-			}
-			continue
-		}
-		name := fmt.Sprint("e", i)
-		if _, _, err := p.Exec(p.ctx, wire.Request{ID: id, Exec: name, Process: process("true")}); err != nil {
-			t.Fatalf("exec %d: %v", i, err)
-		}
-		if end, err := p.Wait(p.ctx, id, name); err != nil || end.Code != 0 {
-			t.Fatalf("exec %d: %+v %v", i, end, err)
-		}
-		kit.Must(t, p.Remove(p.ctx, id, name))
-	}
-	for i := range attaches {
-		s, err := p.Attach(p.ctx, id, "", i%2 == 0, false)
-		if err != nil {
-			t.Fatalf("attach %d: %v", i, err)
-		}
-		s.Close()
-	}
-	if !kit.Eventually(patience, func() bool { return p.stats().Connections == 1 && fdsOf(t, p.cmd.PID()) == fds }) {
-		t.Errorf("%d connections, %d descriptors, and once %d", p.stats().Connections, fdsOf(t, p.cmd.PID()), fds)
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.cmd.PID(), p.cmd.PID()))
-	if list := strings.Fields(string(children)); err == nil && len(list) != 1 {
-		t.Errorf("its children: %q", children)
-	}
-	st := p.stats()
-	if st.PSS > pss+256<<10 {
-		t.Errorf("PSS grew from %d KiB to %d KiB", pss>>10, st.PSS>>10)
-	}
-	if st.Execs != 0 || st.Containers != 1 || st.Running != 1 {
-		t.Errorf("%+v", st)
-	}
-	t.Logf("PSS %d KiB after %d execs, %d KiB after all", pss>>10, execs/5, st.PSS>>10)
 	p.gone(id)
 }

@@ -37,12 +37,23 @@ func TestMain(m *testing.M) { kit.Main(m) }
 // patience is for what must happen at all; nothing here is timed.
 const patience = 60 * time.Second
 
-// often is n, or long in a soak.
-func often(n, long int) int {
+// lifetime bounds a pod, which in a soak has much to do.
+func lifetime() time.Duration {
 	if os.Getenv("STAVE_SOAK") != "" {
-		return long
+		return 3 * time.Hour
 	}
-	return n
+	return 10 * patience
+}
+
+// often is n, or long in a soak: with STAVE_SOAK=1, or up to the number that it is.
+func often(n, long int) int {
+	switch most, err := strconv.Atoi(os.Getenv("STAVE_SOAK")); {
+	case os.Getenv("STAVE_SOAK") == "":
+		return n
+	case err == nil && most > 1:
+		return min(most, long)
+	}
+	return long
 }
 
 // monitorPath is $STAVE_MONITOR or the one that make builds.
@@ -79,7 +90,7 @@ func podWith(t testing.TB, rt *kit.Runtime) *pod {
 	t.Helper()
 	p := &pod{t: t, rt: rt, dir: kit.Dir(t)}
 	var cancel func()
-	p.ctx, cancel = context.WithTimeout(context.Background(), 10*patience)
+	p.ctx, cancel = context.WithTimeout(context.Background(), lifetime())
 	p.Client = &client.Client{Socket: filepath.Join(p.dir, "sock")}
 	p.serve()
 	t.Cleanup(func() {
@@ -102,7 +113,7 @@ func (p *pod) serve() {
 
 func (p *pod) command(flags ...string) *kit.Cmd {
 	return &kit.Cmd{Args: append([]string{monitorPath(p.t), "serve", "--socket", p.Socket}, flags...),
-		Env: []string{"TMPDIR=" + p.rt.Tmp, "XDG_RUNTIME_DIR=" + p.rt.Tmp}, Timeout: 20 * patience}
+		Env: []string{"TMPDIR=" + p.rt.Tmp, "XDG_RUNTIME_DIR=" + p.rt.Tmp}, Timeout: 2 * lifetime()}
 }
 
 // end ends the monitor, if it is still there, with all that runs in it.
