@@ -107,6 +107,7 @@ func procLink(t *testing.T, r *kit.Runtime, c *canary) string {
 		kit.Shell("grep -q ' /proc proc ' /proc/mounts && echo REAL || echo FAKE"))
 	link(t, b, "proc", filepath.Join(c.dir, "newproc"))
 	res := run(r, b)
+	t.Log(res) // to be seen where it fails
 	if strings.Contains(res.Stdout, "FAKE") {
 		return "it runs without a real /proc" + c.changed()
 	}
