@@ -98,7 +98,7 @@ func TestDiskFullDrops(t *testing.T) {
 func TestDiskFullBlocks(t *testing.T) {
 	s := ours(t)
 	c := fake(t, s, twoParts)
-	grow := c.small(t, "small", "64k")
+	grow := c.small(t, "small", "8k") // so little that pipe and one read cannot hold the rest
 	c.set("-l", "k8s-file:"+c.file("small/log")).add("--log-on-full=block").created()
 	part := filepath.Join(filepath.Dir(c.rt.Path), "part")
 	time.Sleep(time.Second)
@@ -125,7 +125,7 @@ func TestDiskFullBlocks(t *testing.T) {
 func TestDiskFullBlocksNotTheEnd(t *testing.T) {
 	s := ours(t)
 	c := fake(t, s, "container '"+numbered+"'")
-	c.small(t, "small", "64k")
+	c.small(t, "small", "8k") // see TestDiskFullBlocks
 	c.set("-l", "k8s-file:"+c.file("small/log")).add("--log-on-full=block").created()
 	time.Sleep(500 * time.Millisecond)
 	kit.Must(t, unix.Kill(atoi(t, c.read("pid")), unix.SIGKILL))

@@ -20,7 +20,7 @@ import (
 // systems where one can be had, errors of strace(1) in the place of others.
 
 // threeParts floods, says so and waits, three times: before a fault, during it, after it.
-const threeParts = `container 'i=0; for end in 3000 6000 6050; do while [ $i -lt $end ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo $end >'$D'/part; read x <'$D'/go; done; exit 3'`
+const threeParts = `container 'i=0; for end in 3000 8000 8050; do while [ $i -lt $end ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo $end >'$D'/part; read x <'$D'/go; done; exit 3'`
 
 // A logFault makes a log unwritable, and writable again.
 type logFault struct {
@@ -155,7 +155,7 @@ func TestLogFaultDrops(t *testing.T) {
 			t.Run(f.name+"/"+driver, func(t *testing.T) {
 				s := ours(t)
 				c, before := f.flood(t, s, driver)
-				kit.Must(t, c.part(6000)) // it is not blocked
+				kit.Must(t, c.part(8000)) // it is not blocked
 				settle()
 				f.mend(t, c)
 				told := func() bool { return strings.Contains(c.allLogs(), "dropped between") }
@@ -163,7 +163,7 @@ func TestLogFaultDrops(t *testing.T) {
 					t.Error("it can be written again, and nobody says what is missing")
 				}
 				c.release()
-				kit.Must(t, c.part(6050))
+				kit.Must(t, c.part(8050))
 				c.release()
 				if code := c.wait(); code != 3 {
 					t.Errorf("exit status %d", code)
@@ -189,19 +189,19 @@ func TestLogFaultBlocks(t *testing.T) {
 				f.flags = append([]string{"--log-on-full=block"}, f.flags...)
 				c, _ := f.flood(t, ours(t), driver)
 				time.Sleep(1200 * time.Millisecond) // longer than between two tries
-				if got := strings.TrimSpace(c.readBeside("part")); got == "6000" {
+				if got := strings.TrimSpace(c.readBeside("part")); got == "8000" {
 					t.Error("the container is not blocked")
 				}
 				f.mend(t, c)
-				kit.Must(t, c.part(6000))
+				kit.Must(t, c.part(8000))
 				c.release()
-				kit.Must(t, c.part(6050))
+				kit.Must(t, c.part(8050))
 				c.release()
 				if code := c.wait(); code != 3 {
 					t.Errorf("exit status %d", code)
 				}
-				if first, last := sequence(t, entries(t, driver, c.allLogs())); first != 0 || last != 6049 {
-					t.Errorf("lines %d to %d of 6050", first, last)
+				if first, last := sequence(t, entries(t, driver, c.allLogs())); first != 0 || last != 8049 {
+					t.Errorf("lines %d to %d of 8050", first, last)
 				}
 			})
 		}
@@ -214,15 +214,15 @@ func TestLogNeverAgain(t *testing.T) {
 	s := ours(t)
 	f := lost("dead disk", unix.EIO, func(t *testing.T, c *session) { shutdown(t, c.logDir()) })
 	c, _ := f.flood(t, s, "k8s-file")
-	kit.Must(t, c.part(6000))
+	kit.Must(t, c.part(8000))
 	c.release()
-	kit.Must(t, c.part(6050))
+	kit.Must(t, c.part(8050))
 	c.release()
 	if code := c.wait(); code != 3 {
 		t.Errorf("exit status %d", code)
 	}
 	data, err := os.ReadFile(c.inBundle("exit.json"))
-	if err != nil || !strings.Contains(string(data), `"lostRecords": 3050`) || !strings.Contains(string(data), fmt.Sprintf(`"lostBytes": %d`, length(3000, 6050))) {
+	if err != nil || !strings.Contains(string(data), `"lostRecords": 5050`) || !strings.Contains(string(data), fmt.Sprintf(`"lostBytes": %d`, length(3000, 8050))) {
 		t.Errorf("%s %v", data, err)
 	}
 }
@@ -305,7 +305,7 @@ func length(first, end int) (n int) {
 	return n
 }
 
-// account wants each of the 6050 lines to be there once, whole and in order, or
+// account wants each of the 8050 lines to be there once, whole and in order, or
 // to be counted by the one record of a loss.
 func (c *session) account(t *testing.T, all []record, why unix.Errno) {
 	t.Helper()
@@ -348,13 +348,13 @@ func (c *session) account(t *testing.T, all []record, why unix.Errno) {
 	if notices != 1 || lostLines == 0 {
 		t.Errorf("%d notices, and %d lines lost", notices, lostLines)
 	}
-	if pieces > 2 || pieces == 0 && lines+lostLines != 6050 {
-		t.Errorf("%d lines and %d pieces of lines are there, and %d told lost, of 6050", lines, pieces, lostLines)
+	if pieces > 2 || pieces == 0 && lines+lostLines != 8050 {
+		t.Errorf("%d lines and %d pieces of lines are there, and %d told lost, of 8050", lines, pieces, lostLines)
 	}
-	if bytes+lostBytes != length(0, 6050)+closed {
-		t.Errorf("%d bytes are there and %d told lost, of %d; %d lines were closed", bytes, lostBytes, length(0, 6050), closed)
+	if bytes+lostBytes != length(0, 8050)+closed {
+		t.Errorf("%d bytes are there and %d told lost, of %d; %d lines were closed", bytes, lostBytes, length(0, 8050), closed)
 	}
-	if last != 6049 {
+	if last != 8049 {
 		t.Errorf("the log ends with line %d", last)
 	}
 	data, _ := os.ReadFile(c.inBundle("exit.json"))
