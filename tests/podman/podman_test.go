@@ -40,7 +40,7 @@ import (
 func TestMain(m *testing.M) { kit.Main(m) }
 
 // A check is a script and what it prints, stdout and stderr in one. Ids of
-// containers are shown as ID, the side's directory as DIR, times as TIME.
+// containers are shown as ID, the side's directory as DIR, times as TIME, steps as N.
 type check struct {
 	name   string
 	script string
@@ -241,12 +241,15 @@ var (
 	fullID  = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 	shortID = regexp.MustCompile(`\b[0-9a-f]{12}\b`)
 	timeRFC = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC|Z|[+-]\d\d:\d\d)`)
+	// Who comes first makes the cgroup that both are in, step by step.
+	step = regexp.MustCompile(`\bstep \d+/\d+ `)
 )
 
 func (s *side) clean(text string) string {
 	text = strings.ReplaceAll(text, s.dir, "DIR")
 	text = fullID.ReplaceAllString(text, "ID")
 	text = shortID.ReplaceAllString(text, "ID")
+	text = step.ReplaceAllString(text, "step N ")
 	return timeRFC.ReplaceAllString(text, "TIME")
 }
 
