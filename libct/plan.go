@@ -116,7 +116,7 @@ func Compile(spec *rspec.Spec, host *Host, req *Request) (*Plan, error) {
 		Plan: &Plan{program: program{strs: make(map[string]uint64, 256), data: make([]byte, 0, 16<<10)}},
 		spec: spec, host: host, req: req, how: make(map[[2]uint64]arg, 4),
 	}
-	b.Steps = make([]Step, 0, 64)
+	b.Steps = make([]Step, 0, 112)
 
 	b.lock = b.name(b.newReg(), "lock")
 	b.namespaceFlags = namespaceFlags(b.linux().Namespaces)
@@ -208,8 +208,9 @@ func (b *builder) finish() (*Plan, error) {
 		if !sure && (i == b.mark || len(before) > 0) {
 			before, sure = append(before, wait), true
 		}
-		s.waits = len(before)
-		s.Ops = append(before, s.Ops...)
+		if s.waits = len(before); s.waits > 0 {
+			s.Ops = append(before, s.Ops...)
+		}
 		started = true
 		if i < b.mark && b.Steps[i+1].Actor == Parent {
 			s.Ops = append(s.Ops, tell)
@@ -263,27 +264,27 @@ func (b *builder) call(name, field, why string, does []string, f func(c *Create)
 // op adds a system call to the current step.
 func (b *builder) op(nr uint16, args ...arg) *opRef {
 	s := &b.Steps[len(b.Steps)-1]
-	if len(s.Ops) == cap(s.Ops) {
-		s.Ops = b.room(s.Ops)
-	}
-	s.Ops = append(s.Ops, Op{NR: nr})
-	s.Ops[len(s.Ops)-1].set(args...)
+	s.Ops = b.oneMore(s.Ops)
+	o := &s.Ops[len(s.Ops)-1]
+	o.NR = nr
+	o.set(args...)
 	b.ref = opRef{b, len(b.Steps) - 1, len(s.Ops) - 1}
 	return &b.ref
 }
 
-// room makes place for more operations of the current step out of one block
-// for all: fresh memory is what compiling costs most.
-func (b *builder) room(ops []Op) []Op {
-	need := 2*len(ops) + 8
-	if cap(b.arena)-len(b.arena) < need {
-		b.arena = make([]Op, 0, max(512, need))
+// oneMore lengthens the operations of the current step, which are the last in a
+// block for all: fresh memory is what compiling costs most.
+func (b *builder) oneMore(ops []Op) []Op {
+	if len(b.arena) == cap(b.arena) {
+		size := 448 // most plans
+		if b.arena != nil {
+			size = 128
+		}
+		b.arena = append(make([]Op, 0, max(size, 2*len(ops)+1)), ops...)
 	}
-	at := len(b.arena)
-	b.arena = b.arena[:at+need]
-	out := b.arena[at : at+len(ops) : at+need]
-	copy(out, ops)
-	return out
+	begin, end := len(b.arena)-len(ops), len(b.arena)+1
+	b.arena = b.arena[:end]
+	return b.arena[begin:end:end] // who appends to it afterwards, copies
 }
 
 // set fills in the arguments.

@@ -27,7 +27,7 @@ func (a *app) begin(req *libct.Request, detached bool) (*libct.Create, error) {
 	if err != nil {
 		return nil, err
 	}
-	warm.Heap(1280 << 10)
+	warm.Heap(448 << 10)
 	libct.Undumpable()
 	f := &a.inv.Flags
 	req.ID, req.Root = id, a.root
