@@ -16,7 +16,8 @@ import (
 // must not take their status away.
 var ours struct {
 	sync.Mutex
-	pids map[int]bool
+	pids      map[int]bool
+	collected map[int]unix.WaitStatus // of orphans, by the reaper
 }
 
 // A Proc is a live process below the test process.
@@ -123,7 +124,13 @@ func reapOnce(seen map[int]bool) map[int]bool {
 		ours.Lock()
 		if !ours.pids[pid] {
 			if seen[pid] {
-				unix.Wait4(pid, nil, unix.WNOHANG, nil)
+				var status unix.WaitStatus
+				if got, _ := unix.Wait4(pid, &status, unix.WNOHANG, nil); got == pid {
+					if ours.collected == nil {
+						ours.collected = map[int]unix.WaitStatus{}
+					}
+					ours.collected[pid] = status
+				}
 			} else {
 				next[pid] = true
 			}
@@ -131,6 +138,15 @@ func reapOnce(seen map[int]bool) map[int]bool {
 		ours.Unlock()
 	}
 	return next
+}
+
+// Collected is how an orphan has ended, if the reaper was faster than the test
+// that wants to know.
+func Collected(pid int) (unix.WaitStatus, bool) {
+	ours.Lock()
+	defer ours.Unlock()
+	status, ok := ours.collected[pid]
+	return status, ok
 }
 
 // killStrays ends what the tests left running below us, by pid.

@@ -231,8 +231,7 @@ func (c *session) proceed() *session {
 	c.ended = make(chan int, 1)
 	fd, err := unix.PidfdOpen(c.monitor, 0)
 	if err != nil {
-		c.t.Logf("pidfd of the monitor: %v", err) // ended already
-		c.ended <- -1
+		c.ended <- c.collected(err) // ended already
 		return c
 	}
 	go func() {
@@ -244,8 +243,8 @@ func (c *session) proceed() *session {
 			if err == unix.EINTR {
 				continue
 			}
-			if err != nil {
-				c.ended <- -1
+			if err != nil { // the reaper was faster
+				c.ended <- c.collected(err)
 				return
 			}
 			break
@@ -253,6 +252,19 @@ func (c *session) proceed() *session {
 		c.ended <- siginfoStatus(&info)
 	}()
 	return c
+}
+
+// collected is the exit status of a monitor that the kit's reaper has got.
+func (c *session) collected(err error) int {
+	var status unix.WaitStatus
+	if !kit.Eventually(patience, func() (ok bool) { status, ok = kit.Collected(c.monitor); return ok }) {
+		c.t.Logf("how the monitor has ended: %v", err)
+		return -1
+	}
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
 }
 
 // siginfoStatus reads si_status of sigaction(2)'s child events: after signo,
