@@ -131,18 +131,27 @@ func awaitReady(sock, pidfd int, to string, pid int) error {
 			return &specs.Error{Syscall: "poll", Errno: err.(unix.Errno)}
 		}
 		ended := p[1].Revents != 0
-		if passed, err := PassReady(sock, to, pid); passed || err != nil || ended {
+		passed, err := PassReady(sock, to, pid)
+		if passed && err == nil {
+			return awaitManager(to)
+		}
+		if err != nil || ended {
 			return err
 		}
 	}
 }
 
+// readAtOnce bounds the messages that are read in one go: a program that never
+// stops sending is no reason not to look after anything else.
+const readAtOnce = 8
+
 // PassReady reads what has come to the socket and, if the program says that it
 // is ready, tells the service manager so, with the process that it shall watch
-// from now on. Descriptors that come along are never taken.
+// from now on. There may be more to read. Descriptors that come along are never
+// taken.
 func PassReady(sock int, to string, mainPID int) (passed bool, err error) {
 	buf := make([]byte, 4096)
-	for {
+	for range readAtOnce {
 		n, _, err := unix.Recvfrom(sock, buf, unix.MSG_DONTWAIT)
 		switch {
 		case err == unix.EINTR:
@@ -154,19 +163,15 @@ func PassReady(sock int, to string, mainPID int) (passed bool, err error) {
 		}
 		for _, line := range strings.Split(string(buf[:n]), "\n") {
 			if line == "READY=1" {
-				return true, tellReady(to, mainPID)
+				return true, tell(to, "READY=1\nMAINPID="+itoa(int64(mainPID))+"\n", -1)
 			}
 		}
 	}
+	return false, nil
 }
 
-// barrierTimeout bounds the wait for a service manager that is busy, in ms.
-const barrierTimeout = 30_000
-
-// tellReady says it to the service manager and waits until that has taken it
-// (BARRIER=1, sd_notify_barrier(3)): of a process that is gone it would not know
-// which service it was.
-func tellReady(to string, mainPID int) error {
+// tell sends one message to the service manager, with a descriptor unless that is -1.
+func tell(to, text string, pass int) error {
 	fail := func(call string, err error) error {
 		return &specs.Error{Syscall: call, Path: to, Errno: err.(unix.Errno), Hint: "the socket of NOTIFY_SOCKET"}
 	}
@@ -175,19 +180,32 @@ func tellReady(to string, mainPID int) error {
 		return fail("socket", err)
 	}
 	defer unix.Close(fd)
-	addr := &unix.SockaddrUnix{Name: to}
-	if err := unix.Sendto(fd, []byte("READY=1\nMAINPID="+itoa(int64(mainPID))+"\n"), unix.MSG_NOSIGNAL, addr); err != nil {
-		return fail("sendto", err)
+	var rights []byte
+	if pass >= 0 {
+		rights = unix.UnixRights(pass)
 	}
+	if err := unix.Sendmsg(fd, []byte(text), rights, &unix.SockaddrUnix{Name: to}, unix.MSG_NOSIGNAL); err != nil {
+		return fail("sendmsg", err)
+	}
+	return nil
+}
+
+// barrierTimeout bounds the wait for a service manager that is busy, in ms.
+const barrierTimeout = 30_000
+
+// awaitManager is for a command that ends now: of a process that is gone the
+// service manager would not know which service it was. It closes the descriptor
+// that comes with BARRIER=1 once it has taken all before (sd_notify_barrier(3)).
+func awaitManager(to string) error {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return fail("pipe2", err)
+		return &specs.Error{Syscall: "pipe2", Errno: err.(unix.Errno)}
 	}
 	defer unix.Close(pipe[0])
-	err = unix.Sendmsg(fd, []byte("BARRIER=1"), unix.UnixRights(pipe[1]), addr, unix.MSG_NOSIGNAL)
+	err := tell(to, "BARRIER=1", pipe[1])
 	unix.Close(pipe[1])
 	if err != nil {
-		return fail("sendmsg", err)
+		return err
 	}
 	p := []unix.PollFd{{Fd: int32(pipe[0])}}
 	for end := monotonic() + barrierTimeout*1e6; ; {

@@ -217,12 +217,11 @@ func (b *member) Ending(*Container) {}
 func (b *member) Ended(c *Container) {
 	b.over(c)
 	b.s.tell(wire.EventStopped, b)
-	st := b.status()
 	for len(b.waiters) > 0 {
 		w := b.waiters[len(b.waiters)-1]
 		b.waiters = b.waiters[:len(b.waiters)-1]
 		w.waits = nil
-		w.answer(st)
+		w.answer(b.status())
 	}
 	if b.sync {
 		b.remove()

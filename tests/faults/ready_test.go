@@ -60,15 +60,18 @@ func (m *manager) next() string {
 	}
 }
 
-// ready wants the one thing that is passed on, and then acknowledges it.
-func (m *manager) ready(t *testing.T, pid int) {
+// hears wants these and nothing between them.
+func (m *manager) hears(t *testing.T, all ...string) {
 	t.Helper()
-	for _, want := range []string{fmt.Sprintf("READY=1\nMAINPID=%d", pid), "BARRIER=1"} {
+	for _, want := range all {
 		if got := m.next(); got != want {
 			t.Errorf("the manager hears %q, want %q", got, want)
 		}
 	}
 }
+
+// ready is the one thing that is passed on.
+func ready(pid int) string { return fmt.Sprintf("READY=1\nMAINPID=%d", pid) }
 
 func (m *manager) silent(t *testing.T) {
 	t.Helper()
@@ -106,7 +109,7 @@ func TestReady(t *testing.T) {
 	t.Run("run", func(t *testing.T) {
 		kit.Begin(t)
 		r, m := kit.Subject(t), newManager(t)
-		close(m.hold)
+		defer close(m.hold)
 		b := notifier(t, "for i in $(seq 50); do notify STATUS=$i; done >/dev/null 2>&1; exit 3") // more than a queue takes
 		before := kit.Snap(r, b)
 		c := r.Cmd("run", "--bundle", b.Dir, kit.ID())
@@ -117,7 +120,7 @@ func TestReady(t *testing.T) {
 		}
 		m.silent(t)
 		letGo(t, b)
-		m.ready(t, c.PID()) // who stays
+		m.hears(t, ready(c.PID())) // who stays, and need not wait for the manager
 		if res := c.Wait(); res.Code != 3 || res.Stderr != "" {
 			t.Error(res)
 		}
@@ -157,7 +160,7 @@ func TestReady(t *testing.T) {
 				}
 				m.silent(t)
 				letGo(t, b)
-				m.ready(t, s.PID)
+				m.hears(t, ready(s.PID), "BARRIER=1")
 				if err := unix.Kill(c.PID(), 0); err != nil || !alive(c.PID()) {
 					t.Errorf("it does not wait for the manager: %v", err)
 				}
