@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/cmd/stave-monitor/cli"
+	_ "stave/libct/stack" // before anything else
 	"stave/monitor"
-	_ "stave/monitor/stack" // initialises
 )
 
 // version and commit are set by the Makefile.

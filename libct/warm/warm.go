@@ -1,11 +1,15 @@
 // Package warm maps memory before it is used.
 //
 // Go initialises packages in the order of their import paths once their
-// imports are initialised: this one imports nothing and its path sorts before
-// "sync" and "syscall", so it comes before nearly all.
+// imports are initialised: this one imports next to nothing and its path sorts
+// before "sync" and "syscall", so it comes before nearly all.
 package warm
 
-import "unsafe"
+import (
+	"unsafe"
+
+	_ "stave/libct/stack" // before: the heap goes on behind it
+)
 
 //go:linkname rawSyscall6 syscall.RawSyscall6
 func rawSyscall6(trap, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2, errno uintptr)
@@ -47,28 +51,5 @@ var _ = first()
 
 func first() struct{} {
 	Heap(96 << 10)
-	deep(false)
 	return struct{}{}
-}
-
-// deep makes the stack as large as it is going to be, in one step and while
-// there is little on it: otherwise it is doubled and copied four times, each
-// time with the maps of all functions that are on it. Its frame is large, and
-// nothing of it is touched.
-//
-//go:noinline
-func deep(use bool) byte {
-	if !use {
-		return 0
-	}
-	var room [20 << 10]byte
-	return sum(&room)
-}
-
-//go:noinline
-func sum(room *[20 << 10]byte) (n byte) {
-	for _, b := range room {
-		n += b
-	}
-	return n
 }

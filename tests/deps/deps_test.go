@@ -26,7 +26,8 @@ var table = map[string][]string{
 	"stave/specs":                 {oci, feat, sys, "stave/specs/leaf"},
 	"stave/libct/entry":           {},
 	"stave/libct/nofile":          {},
-	"stave/libct/warm":            {},
+	"stave/libct/stack":           {},
+	"stave/libct/warm":            {"stave/libct/stack"},
 	"stave/libct/seccomp":         {oci, sys, "stave/specs"},
 	"stave/libct/cgroup":          {oci, sys, "stave/specs"},
 	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
@@ -36,12 +37,11 @@ var table = map[string][]string{
 	"stave/monitor/logs":          {sys, "stave/specs/leaf"},
 	"stave/cmd/stave/cli":         {"stave/specs"},
 	"stave/monitor/sigevent":      {sys},
-	"stave/monitor/stack":         {},
 	"stave/monitor/wire":          {"stave/specs/leaf"},
 	"stave/monitor/client":        {sys, "stave/monitor/wire"},
 	"stave/monitor":               {sys, "stave/specs/leaf", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/wire"},
 	"stave/cmd/stave-monitor/cli": {},
-	"stave/cmd/stave-monitor":     {sys, "stave/specs/leaf", "stave/cmd/stave-monitor/cli", "stave/libct/entry", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/stack"},
+	"stave/cmd/stave-monitor":     {sys, "stave/specs/leaf", "stave/cmd/stave-monitor/cli", "stave/libct/entry", "stave/libct/stack", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent"},
 	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
 

@@ -3,8 +3,9 @@
 //
 // Left to itself it is doubled whenever it is too small. Each of its sizes then
 // has 32 KiB of the heap set aside, and cut up into a list that touches every
-// page of them, for good: that is as much as a container's whole state. A stack
-// of 32 KiB is too large for such lists. It costs the pages that are used.
+// page of them, for good: that is as much as the monitor keeps of a container. A
+// stack of 32 KiB is too large for such lists. It costs the pages that are used,
+// and is never copied, which takes the maps of all functions that are on it.
 //
 // Go initialises packages in the order of their import paths once their imports
 // are initialised: this one imports nothing and its path sorts before "sync" and
