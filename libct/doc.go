@@ -8,6 +8,7 @@
 //	Prepare    load, check, ask the host, compile          prepare.go host.go plan.go
 //	           the plan: steps, operations, registers      plan.go op.go sys.go
 //	Execute    the parent's steps; messages                create.go parent.go state.go
+//	           and the way back                            undo.go
 //	clone      the raw child and its loop                  child.go machine.go
 //	           namespaces, id maps, clocks, loopback       namespace.go thread.go loopback.go
 //	           cgroups                                     resources.go, package cgroup
