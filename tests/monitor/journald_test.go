@@ -63,7 +63,7 @@ func TestRealJournal(t *testing.T) {
 func TestRealJournalGoes(t *testing.T) {
 	s := ours(t)
 	j := kit.NewJournal(t)
-	c := fake(t, s, `container '`+numbered+`; read x <'$D'/go; while [ $i -lt 3010 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo done >'$D'/part; read x <'$D'/go; echo "sequence $i of many, with some text behind it"'`)
+	c := fake(t, s, `container '`+numbered+`; until read x <'$D'/go; do :; done; while [ $i -lt 3010 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo done >'$D'/part; until read x <'$D'/go; do :; done; echo "sequence $i of many, with some text behind it"'`)
 	id := c.id + "-long-enough"
 	match := "CONTAINER_ID_FULL=" + id
 	c.set("-c", id).set("-l", "journald").created()

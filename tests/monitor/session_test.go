@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,13 +104,30 @@ container() {
 }
 `
 
-// gated is a container script that begins when the test says so.
-func gated(script string) string { return `container 'read x <'$D'/go; ` + script + `'` }
+// gated is a container script that begins when the test says so. Everybody who
+// waits at the gate tries again at its end: they may have come while whoever
+// wrote before still held it open.
+func gated(script string) string {
+	return `container 'until read x <'$D'/go; do :; done; ` + script + `'`
+}
 
-// release lets a gated container begin.
+// release lets a gated container begin, if it waits for that.
 func (c *session) release() {
 	c.t.Helper()
-	kit.Must(c.t, os.WriteFile(filepath.Join(filepath.Dir(c.rt.Path), "go"), []byte("\n"), 0))
+	var f *os.File
+	if !kit.Eventually(patience, func() (ok bool) {
+		var err error
+		f, err = os.OpenFile(c.beside("go"), os.O_WRONLY|unix.O_NONBLOCK, 0)
+		if err != nil && !errors.Is(err, unix.ENXIO) {
+			c.t.Fatal(err)
+		}
+		return err == nil
+	}) {
+		c.t.Fatalf("nobody waits at the gate; log: %s", c.read("log"))
+	}
+	defer f.Close()
+	_, err := f.WriteString("\n")
+	kit.Must(c.t, err)
 }
 
 // recorded is a file that the fake runtime wrote.
@@ -258,7 +276,7 @@ func (c *session) proceed() *session {
 func (c *session) collected(err error) int {
 	var status unix.WaitStatus
 	if !kit.Eventually(patience, func() (ok bool) { status, ok = kit.Collected(c.monitor); return ok }) {
-		c.t.Logf("how the monitor has ended: %v", err)
+		fmt.Fprintf(os.Stderr, "%s: how the monitor has ended: %v\n", c.t.Name(), err) // the test may be over
 		return -1
 	}
 	if status.Signaled() {

@@ -22,8 +22,8 @@ type event struct{ Action, Package, Test, Output string }
 type tally struct {
 	passed, failed, skipped int
 	reasons                 []string
-	output                  map[string][]string
-	broken                  []string // packages that failed without a failing test: build errors, panics
+	output                  map[string][]string // of tests that have not ended yet
+	broken                  []string            // packages that failed without a failing test: build errors, panics, time outs
 }
 
 func main() {
@@ -110,8 +110,8 @@ func (t *tally) take(e *event, failed map[string]bool) {
 		if e.Test != "" {
 			t.failed++
 			failed[e.Package] = true
-		} else if !failed[e.Package] {
-			t.broken = append(t.broken, e.Package)
+		} else {
+			t.interrupted(e.Package, !failed[e.Package])
 		}
 		fmt.Println("FAIL    " + key)
 		fmt.Print(strings.Join(t.output[key], ""))
@@ -119,6 +119,36 @@ func (t *tally) take(e *event, failed map[string]bool) {
 		return
 	}
 	delete(t.output, key)
+}
+
+// interrupted shows the tests that a package's end has cut off: after a panic,
+// a time out or a kill go test does not say that they failed.
+func (t *tally) interrupted(pkg string, broken bool) {
+	var tests []string
+	for key := range t.output {
+		if p, test, _ := strings.Cut(key, " "); p == pkg && test != "" {
+			tests = append(tests, key)
+		}
+	}
+	sort.Strings(tests)
+	why := pkg
+	for _, key := range tests {
+		for _, l := range t.output[key] {
+			if strings.HasPrefix(l, "panic: ") || strings.HasPrefix(l, "fatal error: ") || strings.HasPrefix(l, "SIG") {
+				why += ": " + strings.TrimSpace(l)
+				break
+			}
+		}
+		fmt.Println("CUT OFF " + key)
+		fmt.Print(strings.Join(t.output[key], ""))
+		delete(t.output, key)
+	}
+	if len(tests) > 0 {
+		why += "; cut off: " + strings.ReplaceAll(strings.Join(tests, ", "), pkg+" ", "")
+	}
+	if broken || len(tests) > 0 {
+		t.broken = append(t.broken, why)
+	}
 }
 
 // reason is what a test said when it skipped.
