@@ -17,9 +17,9 @@ GO      ?= go
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-# The first instructions are ours where they are written: libct/entry.
-ENTRY    = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E _stave_entry_amd64)
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(ENTRY)'
+# The first instructions are ours where they are written: libct/quick, libct/entry.
+entry    = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E _stave_$(1)_amd64)
+build    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(call entry,$(1))'
 GOFILES  = $(shell git ls-files '*.go')
 
 .PHONY: all deps demo test pure blackbox validate bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
@@ -28,16 +28,16 @@ all: bin/stave bin/stave-monitor
 
 bin/stave:
 	@mkdir -p bin
-	$(BUILD) -o $@ ./cmd/stave
+	$(call build,quick) -o $@ ./cmd/stave
 
 bin/stave-monitor:
 	@mkdir -p bin
-	$(BUILD) -o $@ ./cmd/stave-monitor
+	$(call build,entry) -o $@ ./cmd/stave-monitor
 
 # The same with a switch that makes it fail or die at any step, for the tests.
 bin/stave-faults:
 	@mkdir -p bin
-	$(BUILD) -tags faults -o $@ ./cmd/stave
+	$(call build,quick) -tags faults -o $@ ./cmd/stave
 
 deps:
 	sh tests/deps.sh

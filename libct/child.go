@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"stave/libct/quick"
 )
 
 // cloneArgs is struct clone_args of clone3(2), version 2 (with cgroup).
@@ -68,7 +70,7 @@ func (m *machine) child() {
 }
 
 // resultSize is what start reads: op, errno, failed and pid of the page.
-const resultSize = 16
+const resultSize = quick.ResultSize
 
 // readLog collects the messages that the kernel keeps in a filesystem context
 // (fsopen(2)), which say what an errno cannot, such as the option refused.

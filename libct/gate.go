@@ -5,6 +5,8 @@ import (
 
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"stave/libct/quick"
 )
 
 // The gate stands between created and started. The child sleeps in read(2) on
@@ -36,8 +38,8 @@ func (b *builder) channel() {
 }
 
 const (
-	gateFile   = "gate"
-	resultFile = "result"
+	gateFile   = quick.GateFile
+	resultFile = quick.ResultFile
 )
 
 // execute is the end of the plan: the gate and execve(2).

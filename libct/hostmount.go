@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"stave/libct/cgroup"
+	"stave/libct/quick"
 	"stave/specs"
 )
 
@@ -20,7 +21,7 @@ import (
 // writes down the identity of each mount while nobody can see it yet, and
 // delete asks the kernel where that mount is now.
 
-const mountsFile = "mounts"
+const mountsFile = quick.MountsFile
 
 // listedMount is what the child writes: the number by which mountinfo knows a
 // mount, and the one that is never given twice (statx(2), since Linux 6.8;

@@ -85,15 +85,30 @@ func (c *Container) awaitExec(result int) error {
 		case err != nil:
 			return &specs.Error{ID: c.ID, Syscall: "read", Path: resultFile, Errno: err.(unix.Errno)}
 		case n == resultSize:
-			op := int(binary.NativeEndian.Uint32(buf[0:]))
-			return c.execError(op, syscall.Errno(binary.NativeEndian.Uint32(buf[4:])))
+			return c.execError(buf[:])
 		}
 		return nil
 	}
 }
 
+// StartFailed is the error of a start that package quick has done: it has left
+// the state directory, locked, and what came from the result pipe.
+func StartFailed(root, id string, lock int, result []byte, errno syscall.Errno) error {
+	l := &stateLock{root, id, lock}
+	defer l.close()
+	if errno != 0 {
+		return &specs.Error{ID: id, Syscall: "read", Path: resultFile, Errno: errno}
+	}
+	rec, err := l.record()
+	if err != nil {
+		return err
+	}
+	return (&Container{Root: root, ID: id, Rec: rec, lock: l, pidfd: -1}).execError(result)
+}
+
 // execError rebuilds the error of one of the child's last operations.
-func (c *Container) execError(op int, errno syscall.Errno) error {
+func (c *Container) execError(result []byte) error {
+	op, errno := int(binary.NativeEndian.Uint32(result)), syscall.Errno(binary.NativeEndian.Uint32(result[4:]))
 	e := &specs.Error{Verb: "start", ID: c.ID, Errno: errno, Step: "execve", Actor: Child.String()}
 	for _, line := range c.Rec.AfterGate {
 		f := strings.Split(line, "\t")

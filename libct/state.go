@@ -8,6 +8,7 @@ import (
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"stave/libct/quick"
 	"stave/specs"
 )
 
@@ -18,7 +19,7 @@ import (
 // "creating" are the remains of a runtime that was killed.
 
 const (
-	recordFile  = "state.json"
+	recordFile  = quick.RecordFile
 	filterFile  = "seccomp.bpf"
 	maxRecord   = 16 << 20
 	lockTimeout = 10 * time.Second

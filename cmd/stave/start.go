@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"stave/libct"
+	"stave/libct/quick"
 )
 
 // start opens the gate.
@@ -11,6 +12,10 @@ func (a *app) start() (int, error) {
 	id, err := a.id()
 	if err != nil {
 		return 1, err
+	}
+	if lock, result, errno, ok := quick.Failed(); ok {
+		err := libct.StartFailed(a.root, id, lock, result, errno)
+		return execStatus(err, 1), err
 	}
 	c, err := libct.OpenLocked(a.root, id)
 	if err != nil {

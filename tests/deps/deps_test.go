@@ -26,11 +26,12 @@ var table = map[string][]string{
 	"stave/specs":                 {oci, feat, sys, "stave/specs/leaf"},
 	"stave/libct/entry":           {},
 	"stave/libct/nofile":          {},
+	"stave/libct/quick":           {"stave/libct/entry"},
 	"stave/libct/stack":           {},
 	"stave/libct/warm":            {"stave/libct/stack"},
 	"stave/libct/seccomp":         {oci, sys, "stave/specs"},
 	"stave/libct/cgroup":          {oci, sys, "stave/specs"},
-	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/nofile", "stave/libct/seccomp", "stave/libct/stub"},
+	"stave/libct":                 {oci, sys, "stave/specs", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/nofile", "stave/libct/quick", "stave/libct/seccomp", "stave/libct/stub"},
 	"stave/libct/stub":            {},
 	"stave/libct/explain":         {"stave/libct", "stave/specs"},
 	"stave/libct/trace":           {"stave/libct", "stave/specs"},
@@ -42,7 +43,7 @@ var table = map[string][]string{
 	"stave/monitor":               {sys, "stave/specs/leaf", "stave/libct/nofile", "stave/monitor/logs", "stave/monitor/sigevent", "stave/monitor/wire"},
 	"stave/cmd/stave-monitor/cli": {},
 	"stave/cmd/stave-monitor":     {sys, "stave/specs/leaf", "stave/cmd/stave-monitor/cli", "stave/libct/entry", "stave/libct/stack", "stave/monitor", "stave/monitor/logs", "stave/monitor/sigevent"},
-	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
+	"stave/cmd/stave":             {oci, sys, "stave/specs", "stave/libct", "stave/libct/cgroup", "stave/libct/entry", "stave/libct/quick", "stave/libct/warm", "stave/libct/explain", "stave/libct/trace", "stave/cmd/stave/cli"},
 }
 
 // tools make sources or test, and are linked into nothing that is installed:

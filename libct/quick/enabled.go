@@ -1,0 +1,5 @@
+//go:build !faults
+
+package quick
+
+const enabled = true

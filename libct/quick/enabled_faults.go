@@ -1,0 +1,6 @@
+//go:build faults
+
+package quick
+
+// What is to fail at a step goes through the steps.
+const enabled = false
