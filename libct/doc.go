@@ -21,6 +21,8 @@
 //	Start      opens the gate, learns of execve            start.go execfail.go containerhooks.go notify.go
 //	Exec       the same machine with another plan          exec.go
 //	Kill, Delete, List, Freeze, Update                     container.go change.go
+//	the plain cases of state, start, kill and delete,
+//	before the runtime of Go begins                        package quick
 //
 // # Shapes
 //
