@@ -32,7 +32,7 @@ func (c *session) small(t *testing.T, name, size string) (grow func()) {
 }
 
 // twoParts writes 3000 numbered lines, says that it could, and after the gate 50 more.
-const twoParts = `container '` + numbered + `; echo done >'$D'/part; until read x <'$D'/go; do :; done; while [ $i -lt 3050 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; exit 3'`
+const twoParts = `container '` + numbered + `; echo done >'$D'/part; read x <'$D'/go; while [ $i -lt 3050 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; exit 3'`
 
 // The disk is full and later is not: the container goes on, its status is right,
 // and one record says what is missing, to the byte.

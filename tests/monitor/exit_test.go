@@ -257,7 +257,7 @@ func TestSignalBeforeStart(t *testing.T) {
 // Every orphan of the container is reaped: the monitor collects no zombies.
 func TestOrphansAreReaped(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		c := fake(t, s, `container 'i=0; while [ $i -lt 30 ]; do (sh -c "sleep 0.01 & exit" &); i=$((i+1)); done; until read x <'$D'/go; do :; done'`)
+		c := fake(t, s, `container 'i=0; while [ $i -lt 30 ]; do (sh -c "sleep 0.01 & exit" &); i=$((i+1)); done; read x <'$D'/go'`)
 		c.created()
 		zombies := func() (n int) {
 			files, _ := filepath.Glob("/proc/[0-9]*/stat")

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,8 @@ func TestRealJournal(t *testing.T) {
 		}
 		if !s.ours() { // see TestJournald
 			expected[6] = want{"MESSAGE": "<4>warned\n", "PRIORITY": "6"}
+			all = joined(t, all)
+			expected = slices.Delete(expected, 3, 6)
 		}
 		if len(all) != len(expected) {
 			t.Fatalf("the journal has %d entries and not %d: %.2000q", len(all), len(expected), fmt.Sprint(all))
@@ -58,12 +61,29 @@ func TestRealJournal(t *testing.T) {
 	})
 }
 
+// joined takes the long line out of conmon's entries, which cuts it where its
+// reads happen to end.
+func joined(t *testing.T, all []map[string]string) (others []map[string]string) {
+	long := ""
+	for _, e := range all {
+		if text := e["MESSAGE"]; strings.Trim(text, "x") == "" || text == "\n" || strings.Trim(text, "x") == "\n" {
+			long += text
+		} else {
+			others = append(others, e)
+		}
+	}
+	if long != strings.Repeat("x", 20000)+"\n" {
+		t.Errorf("of a line of 20000 bytes there are %d", len(long))
+	}
+	return others
+}
+
 // The journal under a flood has every line once and in order; gone and come
 // back it has a record of what it missed.
 func TestRealJournalGoes(t *testing.T) {
 	s := ours(t)
 	j := kit.NewJournal(t)
-	c := fake(t, s, `container '`+numbered+`; until read x <'$D'/go; do :; done; while [ $i -lt 3010 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo done >'$D'/part; until read x <'$D'/go; do :; done; echo "sequence $i of many, with some text behind it"'`)
+	c := fake(t, s, `container '`+numbered+`; read x <'$D'/go; while [ $i -lt 3010 ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo done >'$D'/part; read x <'$D'/go; echo "sequence $i of many, with some text behind it"'`)
 	id := c.id + "-long-enough"
 	match := "CONTAINER_ID_FULL=" + id
 	c.set("-c", id).set("-l", "journald").created()

@@ -20,7 +20,7 @@ import (
 // systems where one can be had, errors of strace(1) in the place of others.
 
 // threeParts floods, says so and waits, three times: before a fault, during it, after it.
-const threeParts = `container 'i=0; for end in 3000 8000 8050; do while [ $i -lt $end ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo $end >'$D'/part; until read x <'$D'/go; do :; done; done; exit 3'`
+const threeParts = `container 'i=0; for end in 3000 8000 8050; do while [ $i -lt $end ]; do echo "sequence $i of many, with some text behind it"; i=$((i+1)); done; echo $end >'$D'/part; read x <'$D'/go; done; exit 3'`
 
 // A logFault makes a log unwritable, and writable again.
 type logFault struct {

@@ -98,7 +98,7 @@ func TestOOMManyTimes(t *testing.T) {
 // The monitor protects itself where it may, and nobody else.
 func TestOOMScore(t *testing.T) {
 	each(t, func(t *testing.T, s subject) {
-		c := fake(t, s, "record; container 'cat /proc/$$/oom_score_adj >'$D'/container-oom; until read x <'$D'/go; do :; done'")
+		c := fake(t, s, "record; container 'cat /proc/$$/oom_score_adj >'$D'/container-oom; read x <'$D'/go'")
 		c.created()
 		own := strings.TrimSpace(c.procFile("oom_score_adj"))
 		want := strings.TrimSpace(selfOOM(t))

@@ -3,7 +3,6 @@ package monitor
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +36,7 @@ type session struct {
 	extra  []*os.File // inherited after the pipes
 	before kit.Snapshot
 
+	gate        *os.File // of the fake runtime's containers
 	noStartPipe bool
 	startPipe   *os.File // written or closed: the monitor may go on
 	syncPipe    *os.File
@@ -73,8 +73,14 @@ func fake(t testing.TB, s subject, script string) *session {
 	b := &kit.Bundle{Dir: kit.Dir(t)}
 	kit.Must(t, os.WriteFile(path, []byte("#!/bin/sh\nD="+dir+"\n"+prelude+script+"\n"), 0o755))
 	kit.Must(t, unix.Mkfifo(filepath.Join(dir, "go"), 0o600))
+	// Open for both, so that no word is lost between two who wait, and nobody
+	// sees an end.
+	gate, err := os.OpenFile(filepath.Join(dir, "go"), os.O_RDWR, 0)
+	kit.Must(t, err)
+	t.Cleanup(func() { gate.Close() })
 	rt := kit.NewRuntime(t, path)
 	c := newSession(t, s, rt, b)
+	c.gate = gate
 	c.before = kit.Snap(rt, b)
 	return c
 }
@@ -104,29 +110,13 @@ container() {
 }
 `
 
-// gated is a container script that begins when the test says so. Everybody who
-// waits at the gate tries again at its end: they may have come while whoever
-// wrote before still held it open.
-func gated(script string) string {
-	return `container 'until read x <'$D'/go; do :; done; ` + script + `'`
-}
+// gated is a container script that begins when the test says so.
+func gated(script string) string { return `container 'read x <'$D'/go; ` + script + `'` }
 
-// release lets a gated container begin, if it waits for that.
+// release lets whoever waits at the gate go on, or who comes next.
 func (c *session) release() {
 	c.t.Helper()
-	var f *os.File
-	if !kit.Eventually(patience, func() (ok bool) {
-		var err error
-		f, err = os.OpenFile(c.beside("go"), os.O_WRONLY|unix.O_NONBLOCK, 0)
-		if err != nil && !errors.Is(err, unix.ENXIO) {
-			c.t.Fatal(err)
-		}
-		return err == nil
-	}) {
-		c.t.Fatalf("nobody waits at the gate; log: %s", c.read("log"))
-	}
-	defer f.Close()
-	_, err := f.WriteString("\n")
+	_, err := c.gate.WriteString("\n")
 	kit.Must(c.t, err)
 }
 
@@ -396,9 +386,40 @@ func (c *session) wait() int {
 		c.ended <- status
 		return status
 	case <-time.After(90 * time.Second):
-		c.t.Fatal("the monitor does not end")
+		c.t.Fatalf("the monitor does not end\n%s", c.threads())
 		return 0
 	}
+}
+
+// threads is what the kernel says of those of the monitor and of its container.
+func (c *session) threads() string {
+	pid := strings.TrimSpace(c.read("pid"))
+	return fmt.Sprintf("monitor:\n%scontainer %s:\n%s", threadsOf(strconv.Itoa(c.monitor)), pid, threadsOf(pid))
+}
+
+func threadsOf(pid string) string {
+	var b strings.Builder
+	files, _ := filepath.Glob("/proc/" + pid + "/task/*/*")
+	for _, f := range files {
+		switch name := filepath.Base(f); name {
+		case "comm", "wchan", "syscall", "stack":
+			data, _ := os.ReadFile(f)
+			fmt.Fprintf(&b, "%s: %s\n", f, bytes.TrimSpace(data))
+		case "status":
+			data, _ := os.ReadFile(f)
+			for line := range strings.Lines(string(data)) {
+				if strings.HasPrefix(line, "State") || strings.HasPrefix(line, "TracerPid") || strings.HasPrefix(line, "Sig") {
+					fmt.Fprintf(&b, "%s: %s", f, line)
+				}
+			}
+		}
+	}
+	fds, _ := filepath.Glob("/proc/" + pid + "/fd/*")
+	for _, f := range fds {
+		to, _ := os.Readlink(f)
+		fmt.Fprintf(&b, "%s: %s\n", f, to)
+	}
+	return b.String()
 }
 
 // alive says whether the monitor is there.

@@ -178,7 +178,7 @@ func TestRuntimeProcess(t *testing.T) {
 		defer r.Close()
 		defer w.Close()
 		c := fake(t, s, "record; (exec stat -L -c %a /proc/$$/fd/1 /proc/$$/fd/2 >$D/modes); "+
-			"setsid -f sh -c \"echo -n \\$\\$ >$PIDFILE.x; mv $PIDFILE.x $PIDFILE; until read x <$D/go; do :; done\"; while [ ! -s $PIDFILE ]; do sleep 0.01; done")
+			"setsid -f sh -c \"echo -n \\$\\$ >$PIDFILE.x; mv $PIDFILE.x $PIDFILE; read x <$D/go\"; while [ ! -s $PIDFILE ]; do sleep 0.01; done")
 		c.env = append(c.env, "MINE=is here", "LISTEN_FDS=1")
 		c.extra = []*os.File{r, w}
 		c.created()
