@@ -259,6 +259,10 @@ var (
 	timeRFC = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC|Z|[+-]\d\d:\d\d)`)
 	// Who comes first makes the cgroup that both are in, step by step.
 	step = regexp.MustCompile(`\bstep \d+/\d+ `)
+	// A shell asks its terminal where the cursor is, and says its prompt again
+	// when keys have come before the answer.
+	cursor = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	prompt = regexp.MustCompile(`(/ # ){2,}`)
 )
 
 func (s *side) clean(text string) string {
@@ -266,6 +270,7 @@ func (s *side) clean(text string) string {
 	text = fullID.ReplaceAllString(text, "ID")
 	text = shortID.ReplaceAllString(text, "ID")
 	text = step.ReplaceAllString(text, "step N ")
+	text = prompt.ReplaceAllString(cursor.ReplaceAllString(text, ""), "/ # ")
 	return timeRFC.ReplaceAllString(text, "TIME")
 }
 
