@@ -54,8 +54,9 @@ var logChecks = []check{
 		podman run --log-opt path=$D/work/my.log --name c img echo hello; cut -d' ' -f2- my.log; podman logs c
 		podman inspect -f {{.HostConfig.LogConfig.Path}} c; stat -c %a my.log`, want: "hello\nstdout F hello\nhello\nDIR/work/my.log\n640\n",
 		conmon: "(?s).*\n6[04]0\n", bug: "2.1.6 takes the caller's umask, 2.2 and the contract have 0640"},
+	// The monitor may have ended before Podman writes to its start pipe, or after.
 	{name: "a path that cannot be", script: `
-		rc podman run --log-opt path=$D/no/such/my.log --name c img echo hello 2>&1 | sed 's/log file.*/log file/'; podman ps -a --format '{{.Status}}'`,
+		rc podman run --log-opt path=$D/no/such/my.log --name c img echo hello 2>&1 | sed 's/log file.*/log file/; s/write child: broken pipe/exit status 1/'; podman ps -a --format '{{.Status}}'`,
 		want: "[conmon:e]: Failed to open log file\nError: exit status 1\n=126\nCreated\n"},
 	{name: "after a restart", script: `
 		podman run --name c img echo hello; podman start -a c; podman logs c`, want: "hello\nhello\nhello\nhello\n"},
