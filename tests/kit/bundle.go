@@ -127,7 +127,7 @@ func BuildC(t testing.TB, dir, name string) string {
 	gcc := NeedTool(t, "gcc")
 	files, _ := filepath.Glob(filepath.Join(ModuleRoot(), "tests", dir, "*.c"))
 	args := append([]string{"-static", "-O1", "-Wall", "-Wextra", "-o", to}, files...)
-	if out, err := exec.Command(gcc, args...).CombinedOutput(); err != nil {
+	if out, err := Output(exec.Command(gcc, args...)); err != nil {
 		t.Fatalf("build of tests/%s: %v\n%s", dir, err, out)
 	}
 	return to

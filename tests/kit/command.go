@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -202,4 +203,28 @@ func (c *Cmd) Peek() Result {
 	r := Result{Args: c.Args, outFile: c.res.outFile, errFile: c.res.errFile}
 	r.Reread()
 	return r
+}
+
+// Output runs a program of ours that needs none of Cmd, to its end, and gives
+// what it says. The reaper leaves it alone.
+func Output(cmd *exec.Cmd) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ours.Lock()
+	if ours.pids == nil {
+		ours.pids = map[int]bool{}
+	}
+	err := cmd.Start()
+	if err == nil {
+		ours.pids[cmd.Process.Pid] = true
+	}
+	ours.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	err = cmd.Wait()
+	ours.Lock()
+	delete(ours.pids, cmd.Process.Pid)
+	ours.Unlock()
+	return out.Bytes(), err
 }

@@ -24,7 +24,7 @@ func FaultBuild(t testing.TB) string {
 	to := filepath.Join(root, "tests", ".cache", "stave-faults")
 	cmd := exec.Command("go", "build", "-tags", "faults", "-o", to, "./cmd/stave")
 	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := Output(cmd); err != nil {
 		Lacks(t, "a fault build: %v: %.300s", err, out)
 	}
 	return to

@@ -514,7 +514,7 @@ func command(t testing.TB, s subject, env []string, flags ...string) *kit.Result
 // tool runs a program of the host.
 func tool(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(kit.NeedTool(t, name), args...).CombinedOutput()
+	out, err := kit.Output(exec.Command(kit.NeedTool(t, name), args...))
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}

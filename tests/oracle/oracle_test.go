@@ -105,7 +105,7 @@ func buildLibct(t *testing.T) string {
 	cmd := exec.Command("go", "build", "-p", "1", "-tags", "seccomp", "-o", to, "./tests/oracle/libct-oracle")
 	cmd.Dir = kit.ModuleRoot()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := kit.Output(cmd); err != nil {
 		t.Fatalf("build of libct-oracle (libseccomp-dev?): %v\n%s", err, out)
 	}
 	return to

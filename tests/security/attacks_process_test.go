@@ -256,13 +256,14 @@ func cgroupUp(t *testing.T, r *kit.Runtime, _ *canary) string {
 	name := kit.ID()
 	b := kit.NewBundle(t, kit.Shell("cat /proc/self/cgroup"), kit.With(func(s *specs.Spec) { s.Linux.CgroupsPath = "../../" + name }))
 	// A relative path is below the caller's own cgroup; two up is out of it.
-	run(r, b)
+	res := run(r, b)
 	for _, dir := range []string{"/sys/fs/" + name, "/sys/fs/cgroup/" + name} {
 		if _, err := os.Stat(dir); err == nil {
 			_ = os.Remove(dir)
 			return dir + " was made"
 		}
 	}
+	t.Log(res)
 	return ""
 }
 

@@ -66,7 +66,7 @@ func buildToy(t *testing.T) string {
 	cmd := exec.Command("go", "build", "-o", to, "./tests/security/toy")
 	cmd.Dir = kit.ModuleRoot()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := kit.Output(cmd); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return to

@@ -80,7 +80,9 @@ func leaveBinary() {
 	if _, err := copied.Write(data); err != nil {
 		fail(err)
 	}
-	fail(unix.Exec(fmt.Sprintf("/proc/self/fd/%d", fd), os.Args, append(os.Environ(), "TOY_COPY=1")))
+	err = unix.Exec(fmt.Sprintf("/proc/self/fd/%d", fd), os.Args, append(os.Environ(), "TOY_COPY=1"))
+	runtime.KeepAlive(copied) // or the collector may have closed it by then
+	fail(err)
 }
 
 func fail(err error) {
