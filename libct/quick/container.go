@@ -1,5 +1,7 @@
 package quick
 
+// container.go: what state a container is in, from its record and the kernel.
+
 import (
 	"syscall"
 	"unsafe"

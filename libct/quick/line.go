@@ -1,5 +1,7 @@
 package quick
 
+// line.go: the command line, as execve(2) lays it on the stack.
+
 import "unsafe"
 
 // A vector is a null-terminated array of C strings.
@@ -29,7 +31,6 @@ type call struct {
 	log    []byte
 	id     []byte
 	signal int
-	force  bool
 }
 
 const (
@@ -125,8 +126,7 @@ func (c *call) arguments(v vector, i int) (end int, ok bool) {
 		}
 		if w[0] == '-' {
 			switch {
-			case c.verb == verbDelete && (string(w) == "--force" || string(w) == "-f"):
-				c.force = true
+			case c.verb == verbDelete && (string(w) == "--force" || string(w) == "-f"): // what has ended is removed with and without
 			case c.verb == verbKill && (string(w) == "--all" || string(w) == "-a"): // nobody to signal is declined anyway
 			default:
 				return 0, false

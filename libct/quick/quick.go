@@ -21,7 +21,8 @@
 // Whatever is unusual is declined: a flag, a hook, a record in another shape, a
 // container in another state, an error. Then the runtime of Go starts and the
 // command goes its ordinary way, which is the only one that reports errors. For
-// that nothing has been done yet, or only what may be done twice.
+// that nothing has been done yet, or only what may be done twice; only a start
+// whose program cannot be executed is handed over as it is (Failed).
 package quick
 
 import (
@@ -72,7 +73,7 @@ func (c *call) run() int32 {
 	case verbStart:
 		done = k.start()
 	case verbDelete:
-		done = k.delete(c)
+		done = k.delete()
 	}
 	if !done {
 		k.close()

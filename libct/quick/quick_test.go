@@ -66,9 +66,6 @@ func agree(t *testing.T, args, env []string) bool {
 	if string(c.id) != inv.Args[0] || specs.CheckID(inv.Args[0]) != nil {
 		t.Errorf("%q: id %q, want %q", args, c.id, inv.Args[0])
 	}
-	if c.verb == verbDelete && c.force != inv.Flags.Bool("force") {
-		t.Errorf("%q: force %v", args, c.force)
-	}
 	if c.verb == verbKill {
 		name := "SIGTERM"
 		if len(inv.Args) > 1 {
@@ -146,7 +143,7 @@ func FuzzCommandLine(f *testing.F) {
 	f.Add("--log=l\ndelete\n-f\na", "XDG_RUNTIME_DIR=")
 	f.Fuzz(func(t *testing.T, args, env string) {
 		if strings.Contains(args+env, "\x00") {
-			t.Skip()
+			return // no argument has one
 		}
 		agree(t, strings.Split(args, "\n"), strings.Split(env, "\n"))
 	})

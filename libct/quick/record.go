@@ -1,5 +1,8 @@
 package quick
 
+// record.go: the container's record (package specs, Record), of which only the
+// places of its values are wanted.
+
 // A record is ROOT/ID/state.json as it lies there: of each member that matters
 // here the JSON value, not decoded. It is compact, as we write it.
 type record struct {

@@ -1,5 +1,8 @@
 package quick
 
+// sys.go: system calls, and the C strings for them, out of memory that is there
+// already.
+
 import (
 	"syscall"
 	"unsafe"
@@ -112,7 +115,7 @@ func decimal(b []byte, n uint64) int {
 	return digits
 }
 
-// slurp reads a regular file of a directory as a whole, if it fits.
+// slurp reads a file of a directory as a whole, if it fits.
 func slurp(dir int, name *byte, b []byte) (n int, ok bool) {
 	fd := open(dir, name, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if fd < 0 {

@@ -1,5 +1,7 @@
 package quick
 
+// verbs.go: what is done to it: state, kill, start, delete (runtime.md, Operations).
+
 import (
 	"syscall"
 	"unsafe"
@@ -162,7 +164,7 @@ func (k *container) hookless() bool { return len(k.rec.hooks) <= len("{}") }
 
 // delete removes a container that has ended, if it has no hooks, no mounts on
 // the host and no cgroups below its own.
-func (k *container) delete(c *call) bool {
+func (k *container) delete() bool {
 	status, ok := k.look()
 	if !ok || status != stopped || !k.hookless() {
 		return false
