@@ -181,6 +181,9 @@ func (c *Container) Kill(sig unix.Signal) error {
 	if err := point("kill: send signal"); err != nil {
 		return err
 	}
+	if ends(sig) && c.deaf() {
+		sig = unix.SIGKILL
+	}
 	if err := unix.PidfdSendSignal(c.pidfd, sig, nil, 0); err != nil {
 		if err == unix.ESRCH {
 			return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
@@ -207,6 +210,21 @@ func (c *Container) Kill(sig unix.Signal) error {
 		}
 	}
 	return nil
+}
+
+// ends: the signals by which people and supervisors end a process.
+func ends(sig unix.Signal) bool {
+	return sig == unix.SIGTERM || sig == unix.SIGINT || sig == unix.SIGHUP || sig == unix.SIGQUIT
+}
+
+// deaf: the process waits to be started, has no handlers and is the first of its
+// pid namespace, which gets no signal that it has no handler for
+// (pid_namespaces(7)); whoever stops it with SIGTERM would wait in vain. The lock,
+// which is given up with our process, keeps it from being started meanwhile; if
+// somebody has it, that is what happens.
+func (c *Container) deaf() bool {
+	return c.ownPIDNamespace() && c.Status() == string(rspec.StateCreated) &&
+		c.lock.acquire(unix.LOCK_EX|unix.LOCK_NB) == nil && c.Status() == string(rspec.StateCreated)
 }
 
 func (c *Container) ownPIDNamespace() bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -89,6 +90,9 @@ type terminal struct {
 }
 
 func openTerminal(master int) *terminal {
+	// Each of those who wait has a processor of Go's, and nobody has to be
+	// found out in his sleep to let another go on.
+	runtime.GOMAXPROCS(4)
 	t := &terminal{master: master, done: make(chan struct{})}
 	if old, err := unix.IoctlGetTermios(0, unix.TCGETS); err == nil {
 		t.saved = old

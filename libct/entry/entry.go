@@ -12,7 +12,14 @@
 // The linker is told by -E; a program linked without it starts as ever.
 package entry
 
-import "slices"
+import (
+	"runtime"
+	"slices"
+)
+
+// profileRate is where those instructions say that nobody wants a profile of the
+// heap. The runtime comes to know it too late, with its first samples taken.
+var profileRate = &runtime.MemProfileRate
 
 const variable = "GOMAXPROCS=1"
 

@@ -24,4 +24,6 @@ next:
 last:
 	LEAQ variable<>(SB), AX
 	MOVQ AX, 0(DI)
+	MOVQ ·profileRate(SB), AX
+	MOVQ $0, 0(AX)
 	JMP _rt0_amd64_linux(SB)

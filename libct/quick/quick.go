@@ -29,7 +29,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	_ "stave/libct/entry" // where it goes on, if not here
+	_ "stave/libct/warm" // where it goes on, if not here
 )
 
 // The files of a state directory that are known here; package libct has the others.

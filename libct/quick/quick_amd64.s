@@ -34,4 +34,4 @@ TEXT _stave_quick_amd64(SB), NOSPLIT|NOFRAME, $0
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
 ordinary:
-	JMP	_stave_entry_amd64(SB)
+	JMP	_stave_warm_amd64(SB)

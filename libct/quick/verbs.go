@@ -101,7 +101,7 @@ func (o *output) print() bool {
 // thawed for that.
 func (k *container) kill(c *call) bool {
 	status, ok := k.look()
-	if !ok || status == stopped || c.signal == sigKILL && (status == paused || !k.ownPIDNamespace()) {
+	if !ok || status == stopped || status == created && c.signal != sigKILL || c.signal == sigKILL && (status == paused || !k.ownPIDNamespace()) {
 		return false
 	}
 	_, e := sys(sysPidfdSendSignal, uintptr(k.pidfd), uintptr(c.signal), 0, 0)

@@ -1,3 +1,6 @@
 package warm
 
-const sysMadvise = 28
+const (
+	sysMadvise = 28
+	sysPrctl   = 157
+)

@@ -151,3 +151,42 @@ func TestStormAtBothEnds(t *testing.T) {
 	}
 	kit.NoLeak(t, r, before, b)
 }
+
+// A container that waits to be started is ended by what ends programs, though
+// the kernel keeps such signals from the first process of a pid namespace.
+func TestCreatedContainerIsEnded(t *testing.T) {
+	for _, name := range []string{"TERM", "INT", "HUP", "QUIT", "KILL"} {
+		for _, namespaces := range []kit.Mutation{func(*kit.Bundle) {}, kit.Namespaces("mount", "uts")} {
+			kit.Begin(t)
+			r := kit.Subject(t)
+			b := kit.NewBundle(t, kit.Args("sleep", "1000"), namespaces)
+			id := kit.ID()
+			if res := r.Create(b, id); res.Code != 0 {
+				t.Fatal(res)
+			}
+			if res := r.Kill(id, name); res.Code != 0 {
+				t.Error(res)
+			}
+			if !r.WaitStatus(id, "stopped") {
+				s, _ := r.State(id)
+				t.Errorf("%s: %s, with %d namespaces", name, s.Status, len(b.Spec.Linux.Namespaces))
+			}
+			r.Delete(id, "--force")
+		}
+	}
+	// What ends no program does not end this either.
+	r := kit.Subject(t)
+	id := kit.ID()
+	if res := r.Create(kit.NewBundle(t, kit.Args("sleep", "1000")), id); res.Code != 0 {
+		t.Fatal(res)
+	}
+	for _, name := range []string{"CONT", "WINCH", "USR1"} {
+		if res := r.Kill(id, name); res.Code != 0 {
+			t.Error(res)
+		}
+	}
+	if s, _ := r.State(id); s.Status != "created" {
+		t.Errorf("%s", s.Status)
+	}
+	r.Delete(id, "--force")
+}
