@@ -40,6 +40,7 @@ memory:
 	SUBL	SI, AX
 	CMPL	AX, $DEAR
 	JCS	cheap
+	MOVB	$1, ·dear(SB)
 	LEAQ	map<>(SB), AX
 	MOVQ	AX, _cgo_mmap(SB)
 cheap:

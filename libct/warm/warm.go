@@ -49,6 +49,10 @@ func Heap(size uintptr) {
 	const page, chunk, cache = 4 << 10, 4 << 20, 512 << 10
 	onHeap = make([]byte, 2*page)
 	begin := uintptr(unsafe.Pointer(&onHeap[0]))
+	if dear != 0 { // there is a huge page, and a second is one too many
+		populate(begin, min(size, -begin&(hugePage-1)))
+		return
+	}
 	left := -begin & (chunk - 1)
 	if left >= size {
 		populate(begin, size)
@@ -62,6 +66,11 @@ func Heap(size uintptr) {
 }
 
 const madvPopulateWrite = 23
+
+const hugePage = 2 << 20
+
+// dear: a page is, and the heap lies in huge ones if the kernel gives them.
+var dear byte
 
 func populate(at, size uintptr) { rawSyscall6(sysMadvise, at, size, madvPopulateWrite, 0, 0, 0) }
 
