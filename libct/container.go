@@ -176,6 +176,9 @@ func ancestorsOf(dirs []cgroup.Dir) []string { return cgroup.Ancestors(dirs) }
 // Kill sends a signal to the init process.
 func (c *Container) Kill(sig unix.Signal) error {
 	if c.pidfd < 0 {
+		if sig == unix.SIGKILL && !c.ownPIDNamespace() {
+			cgroup.Kill(c.cgroupDirs(), 0) // those who have outlived it
+		}
 		return &specs.Error{ID: c.ID, Kind: specs.ErrNotRunning}
 	}
 	if err := point("kill: send signal"); err != nil {

@@ -9,6 +9,7 @@ import (
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"stave/libct/quick"
 	"stave/specs"
 )
 
@@ -63,6 +64,7 @@ func (c *Container) Start() error {
 	if err := c.awaitExec(result); err != nil {
 		return err
 	}
+	awaitGone(gate)
 	if err := point("start: poststart"); err != nil {
 		return err
 	}
@@ -89,6 +91,14 @@ func (c *Container) awaitExec(result int) error {
 		}
 		return nil
 	}
+}
+
+// awaitGone waits until nobody holds the gate. execve(2) closes both fifos, one
+// after the other and not in an order that is promised, and until the second is
+// closed the container would seem to wait at the gate. This takes no time, so
+// the limit is for whoever reads the fifo who has no business there.
+func awaitGone(gate int) {
+	unix.Poll([]unix.PollFd{{Fd: int32(gate)}}, quick.GateTimeout*1000)
 }
 
 // StartFailed is the error of a start that package quick has done: it has left

@@ -51,8 +51,9 @@ func (c *checker) namespaces() error {
 }
 
 // mappings belong to a user namespace that is new: one that is joined has its
-// own already, and uid_map can be written only once. Whether they are the same
-// ones, the kernel must be asked.
+// own already, and uid_map can be written only once. containerd and CRI-O give
+// them with the path too; they are what its owner has written, for mounts with
+// mapped ids.
 func (c *checker) mappings() error {
 	for _, m := range []struct {
 		field    string
@@ -61,9 +62,6 @@ func (c *checker) mappings() error {
 		switch given := len(m.mappings) > 0; {
 		case given && !c.has(rspec.UserNamespace):
 			return invalid(m.field, "needs a user namespace", `add {"type":"user"} to /linux/namespaces`)
-		case given && !c.creates(rspec.UserNamespace):
-			// containerd and CRI-O give both, and always the same.
-			c.warn(m.field, "the user namespace is joined by its path and must have these mappings already")
 		case !given && c.creates(rspec.UserNamespace):
 			return invalid(m.field, "missing: a new user namespace needs it", "")
 		}

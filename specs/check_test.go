@@ -136,10 +136,6 @@ func TestCheckWarns(t *testing.T) {
 		"/process/capabilities/effective/0: CAP_BPF is not among the permi": func(s *rspec.Spec) { s.Process.Capabilities.Effective = []string{"CAP_BPF"} },
 		"/process/capabilities/ambient/0: CAP_KILL is not among":            func(s *rspec.Spec) { s.Process.Capabilities.Ambient = []string{"CAP_KILL"} },
 		"/process/commandLine: for Windows only":                            func(s *rspec.Spec) { s.Process.CommandLine = "x" },
-		"/linux/gidMappings: the user namespace is joined": func(s *rspec.Spec) {
-			s.Linux.Namespaces = append(s.Linux.Namespaces, rspec.LinuxNamespace{Type: "user", Path: "/proc/1/ns/user"})
-			s.Linux.GIDMappings = []rspec.LinuxIDMapping{{Size: 1}}
-		},
 		"/mounts: without a mount namespace": func(s *rspec.Spec) {
 			s.Linux.Namespaces = s.Linux.Namespaces[:4]
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, false

@@ -39,7 +39,8 @@ const (
 	ResultFile = "result"
 	MountsFile = "mounts"
 
-	ResultSize = 16 // of what the child writes when execve(2) has failed
+	ResultSize  = 16 // of what the child writes when execve(2) has failed
+	GateTimeout = 1  // s, to wait at most until nobody holds the gate
 )
 
 // status of the process, or that there is none yet.

@@ -131,6 +131,9 @@ func (k *container) start() bool {
 		return false
 	}
 	done := k.awaitExec(result)
+	if done {
+		awaitGone(gate)
+	}
 	shut(gate)
 	shut(result)
 	if !done {
@@ -140,13 +143,20 @@ func (k *container) start() bool {
 	return done
 }
 
+type pollFD struct {
+	fd              int32
+	events, revents int16
+}
+
+// awaitGone waits until nobody holds the gate, as package libct's.
+func awaitGone(gate int) {
+	p, limit := pollFD{fd: int32(gate)}, [2]int64{GateTimeout, 0}
+	sys(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&limit)), 0)
+}
+
 // awaitExec reads the result pipe to its end: nothing in it means that
 // execve(2) has closed it.
 func (k *container) awaitExec(result int) bool {
-	type pollFD struct {
-		fd              int32
-		events, revents int16
-	}
 	const pollIn = 1
 	for {
 		p := pollFD{fd: int32(result), events: pollIn}

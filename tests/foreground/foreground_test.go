@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"stave/tests/kit"
@@ -187,6 +189,38 @@ func TestCreatedContainerIsEnded(t *testing.T) {
 	}
 	if s, _ := r.State(id); s.Status != "created" {
 		t.Errorf("%s", s.Status)
+	}
+	r.Delete(id, "--force")
+}
+
+// Without a pid namespace of its own a container's processes outlive the first
+// one, and SIGKILL is for them too.
+func TestKillAfterTheFirstProcess(t *testing.T) {
+	kit.Begin(t)
+	r := kit.Subject(t)
+	b := kit.NewBundle(t, kit.Shell("setsid sleep 1000 & echo $! >/pid"), kit.Namespaces("mount", "uts"),
+		kit.With(func(s *specs.Spec) { s.Root.Readonly = false }))
+	id := kit.ID()
+	for _, res := range []*kit.Result{r.Create(b, id), r.Start(id)} {
+		if res.Code != 0 {
+			t.Fatal(res)
+		}
+	}
+	if !r.WaitStatus(id, "stopped") {
+		t.Fatal("it does not end")
+	}
+	data, err := os.ReadFile(filepath.Join(b.Rootfs, "pid"))
+	kit.Must(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	kit.Must(t, err)
+	if err := unix.Kill(pid, 0); err != nil {
+		t.Fatalf("the other process has ended with it: %v", err)
+	}
+	if res := r.Do("kill", "--all", id, "KILL"); res.Code != 0 {
+		t.Error(res)
+	}
+	if !kit.Eventually(20*time.Second, func() bool { return unix.Kill(pid, 0) == unix.ESRCH }) {
+		t.Error("the other process lives on")
 	}
 	r.Delete(id, "--force")
 }
