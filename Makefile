@@ -4,6 +4,7 @@
 #   make demo       what a container is, in under a minute
 #   make test       everything that can be tested on this machine (root)
 #   make validate   the OCI project's own validation programs; RUNTIME=runc for another runtime
+#   make crio       CRI-O with conmon and with stave-monitor; builds CRI-O once, which takes minutes
 #   make bench      speed beside runc, crun and a C program that makes the same calls
 #   make bench-monitor  memory, logs and exec of the monitor beside conmon
 #   make soak       thousands of cycles: nothing may be left
@@ -22,7 +23,7 @@ entry    = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E _stave_$(1)_amd64)
 build    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(call entry,$(1))'
 GOFILES  = $(shell git ls-files '*.go')
 
-.PHONY: all deps demo test pure blackbox validate bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
+.PHONY: all deps demo test pure blackbox validate crio bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor
 
 all: bin/stave bin/stave-monitor
 
@@ -53,6 +54,9 @@ pure:
 
 validate: deps bin/stave
 	$(GO) run ./tests/validate
+
+crio: deps bin/stave bin/stave-monitor
+	STAVE_CRIO=1 $(GO) run ./tests/tally -timeout 30m ./tests/crio
 
 bench: deps bin/stave
 	$(GO) run ./tests/bench

@@ -3,7 +3,7 @@
 # prints the one line to run.
 set -eu
 set -- runc crun conmon podman containerd busybox-static strace systemd e2fsprogs uidmap netavark \
-	libseccomp-dev libc6-dev gcc iproute2 bsdutils util-linux tar procps
+	libseccomp-dev libc6-dev gcc pkg-config iproute2 bsdutils util-linux tar procps
 line="apt-get install -y --no-install-recommends"
 if [ "$(id -u)" = 0 ]; then
 	export DEBIAN_FRONTEND=noninteractive
