@@ -20,7 +20,12 @@ DESTDIR ?=
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # The first instructions are ours where they are written: libct/quick, libct/entry.
 entry    = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E _stave_$(1)_amd64)
-build    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(call entry,$(1))'
+# The heap of a command begins where a chunk of it does and not at a random page,
+# so that it lies in one huge page and not in two: libct/warm. A Go that does not
+# know the experiment does without.
+chunk    = norandomizedheapbase64
+command  = $(if $(GOEXPERIMENT),,$(if $(shell GOEXPERIMENT=$(chunk) $(GO) env GOEXPERIMENT 2>/dev/null),GOEXPERIMENT=$(chunk)))
+build    = CGO_ENABLED=0 $(if $(filter quick,$(1)),$(command)) $(GO) build -trimpath -ldflags '$(LDFLAGS) $(call entry,$(1))'
 GOFILES  = $(shell git ls-files '*.go')
 
 .PHONY: all deps demo test pure blackbox validate crio bench bench-monitor soak lint cross install clean bin/stave bin/stave-faults bin/stave-monitor

@@ -45,7 +45,8 @@ func run(argv []string) int {
 	}
 	switch {
 	case inv.Version:
-		return a.print(cli.AppendVersion(nil, cli.Version{Stave: version, Commit: commit, Spec: specs.SpecVersion, Go: runtime.Version()}))
+		compiler, _, _ := strings.Cut(runtime.Version(), "-X:") // behind it are its experiments
+		return a.print(cli.AppendVersion(nil, cli.Version{Stave: version, Commit: commit, Spec: specs.SpecVersion, Go: compiler}))
 	case inv.Help:
 		return a.print([]byte(cli.HelpText(inv.Command)))
 	}
