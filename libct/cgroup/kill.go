@@ -5,9 +5,12 @@ package cgroup
 // process table can stop it.
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
 	"stave/specs"
 )
 
@@ -254,12 +257,27 @@ func left(dirs []Dir) error {
 		if len(pids) == 0 {
 			continue
 		}
-		e := &specs.Error{Path: d.Path, Problem: "processes left: " + join(pids), Kind: specs.ErrBusy,
-			Hint: "they sleep uninterruptibly; /proc/PID/stack tells where"}
+		e := &specs.Error{Path: d.Path, Problem: "processes left: " + join(pids), Kind: specs.ErrBusy, Hint: "they live on; delete --force ends them"}
+		if uninterruptible(pids) {
+			e.Hint = "they sleep uninterruptibly; /proc/PID/stack tells where"
+		}
 		if frozen, _ := Frozen(dirs); frozen {
 			e.Hint = "a cgroup above is frozen; thaw it"
 		}
 		return e
 	}
 	return nil
+}
+
+// uninterruptible: one of them cannot be signalled, as on a dead volume; proc_pid_stat(5).
+func uninterruptible(pids []int) bool {
+	for _, pid := range pids {
+		name := "/proc/" + strconv.Itoa(pid) + "/stat"
+		if text, err := readFile(unix.AT_FDCWD, name, name); err == nil {
+			if i := strings.LastIndexByte(text, ')'); i >= 0 && strings.HasPrefix(text[i:], ") D") {
+				return true
+			}
+		}
+	}
+	return false
 }
