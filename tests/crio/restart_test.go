@@ -4,7 +4,7 @@ package crio
 var restartChecks = []check{
 	{name: "all is found again", script: `
 		pod p '"network": 0, "pid": 1'; run a 'i=0; until [ -e /stop ]; do i=$((i+1)); echo $i; sleep 0.01; done; exit 5'; a=$C; al=$L; run b 'while read x; do echo "got $x"; done; exit 6' ', "stdin": true'; b=$C; bl=$L
-		m=$(monitor $a) n=$(monitor $b); down; up; state $a; state $b; crictl exec --sync $a echo in | head -1; echo word | crictl attach -i $b; L=$bl; said 'got word'
+		m=$(monitor $a) n=$(monitor $b); down; up; state $a; state $b; crictl exec --sync $a echo in | head -1; echo word | crictl attach -i $b >/dev/null; L=$bl; said 'got word'
 		test $m = $(monitor $a) && test $n = $(monitor $b) && kill -0 $m $n && echo same monitors
 		mv $al $al.1; crictl logs -r --tail 0 $a 2>&1 | cut -d' ' -f3-; crictl exec --sync $a touch /stop | grep .; ended $a; lines $al.1 $al >got; seq $(tail -1 got) | cmp - got && echo all
 		crictl stop -t 0 $b; state $b`,
