@@ -61,12 +61,13 @@ type Create struct {
 	at        int // step that the parent is at
 	sock      int // the parent's end; -1 before
 	lock      *stateLock
-	fds       []int // received from the child, not yet used
-	pidFile   bool  // the pid file has been written
-	helper    int   // pid of the intermediate process; 0: none, or reaped
-	hooked    bool  // a hook has been run
-	borrowed  bool  // exec: record, lock and cgroups are the container's, not ours to remove
-	Begun     int64 // clock of the first step, ns, for the timeline
+	fds       []int  // received from the child, not yet used
+	pidFile   bool   // the pid file has been written
+	helper    int    // pid of the intermediate process; 0: none, or reaped
+	hooked    bool   // a hook has been run
+	borrowed  bool   // exec: record, lock and cgroups are the container's, not ours to remove
+	Begun     int64  // clock of the first step, ns, for the timeline
+	begun     uint64 // the same in ticks
 	Finished  []int64
 }
 
@@ -85,7 +86,7 @@ func NewCreate(plan *Plan, spec *rspec.Spec, req *Request) (*Create, error) {
 	}
 	if req.Trace {
 		c.Finished = make([]int64, len(plan.Steps))
-		c.Begun = monotonic()
+		c.Begun, c.begun = monotonic(), ticks()
 	}
 	return c, nil
 }

@@ -16,7 +16,7 @@ type machine struct {
 	data   uintptr  // address of the plan's data
 	page   *page    // shared by parent and child
 	shared []byte   // the mapping that page and stamps are in
-	stamps []uint64 // time after each of the child's operations, in the shared mapping; empty: not asked for
+	stamps []uint64 // ticks, or ns, after each of the child's operations, in the shared mapping; empty: not asked for
 	result Reg      // register of the pipe that tells start about a failed execve, if there is one
 	kept   uintptr  // errno remembered by opKeep
 	thread *thread  // what makes the child, where that is not a fork
@@ -194,6 +194,10 @@ func (m *machine) dataAt(p uintptr) unsafe.Pointer {
 //go:nosplit
 //go:norace
 func (m *machine) stamp(i int) {
+	if haveTicks {
+		m.stamps[i] = ticks()
+		return
+	}
 	var ts [2]int64
 	syscall.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&ts)), 0)
 	m.stamps[i] = uint64(ts[0])*1e9 + uint64(ts[1])

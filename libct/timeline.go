@@ -14,6 +14,7 @@ type Span struct {
 func (c *Create) Timeline() []Span {
 	var out []Span
 	last := c.Begun
+	clock := c.childClock()
 	op := 0
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
@@ -27,7 +28,7 @@ func (c *Create) Timeline() []Span {
 			}
 		} else {
 			for range s.Ops {
-				if t := int64(c.m.stamps[op]); t > end {
+				if t := clock(c.m.stamps[op]); t > end {
 					end = t
 				}
 				op++
@@ -43,4 +44,20 @@ func (c *Create) Timeline() []Span {
 		last = end
 	}
 	return out
+}
+
+// childClock turns the child's stamps into the time of the parent's clock: ticks
+// by what the two have gone on by since the beginning.
+func (c *Create) childClock() func(stamp uint64) int64 {
+	if !haveTicks {
+		return func(stamp uint64) int64 { return int64(stamp) }
+	}
+	now, ticks := monotonic(), ticks()
+	each := float64(now-c.Begun) / float64(ticks-c.begun)
+	return func(stamp uint64) int64 {
+		if stamp == 0 {
+			return 0
+		}
+		return c.Begun + int64(float64(int64(stamp-c.begun))*each)
+	}
 }
