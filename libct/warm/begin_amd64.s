@@ -1,3 +1,5 @@
+// begin_amd64.s: what comes between package quick and the runtime of Go; warm.go says why.
+
 #include "textflag.h"
 
 #define SYS_mmap	9

@@ -33,7 +33,7 @@ func TestTimerSlackIsTheCallers(t *testing.T) {
 	seen := filepath.Join(kit.Dir(t), "seen")
 	hook := []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat " + file + " >>" + seen}}}
 	b := kit.NewBundle(t, kit.Shell("cat "+file+"; exec sleep 1000"), kit.With(func(s *specs.Spec) {
-		s.Hooks = &specs.Hooks{CreateRuntime: hook, CreateContainer: hook, StartContainer: nil, Poststart: hook, Poststop: hook}
+		s.Hooks = &specs.Hooks{CreateRuntime: hook, CreateContainer: hook, Poststart: hook, Poststop: hook}
 	}))
 	id := kit.ID()
 	must(t, r.Create(b, id))

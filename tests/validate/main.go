@@ -128,7 +128,7 @@ func one(cache, runtime, name string, limit time.Duration) verdict {
 	if err := os.Chmod(tmp, 0o711); err != nil {
 		return verdict{why: err.Error()}
 	}
-	before := leftCgroups()
+	before, containers := leftCgroups(), listed(runtime)
 	out, err := os.CreateTemp(tmp, "out")
 	if err != nil {
 		return verdict{why: err.Error()}
@@ -159,12 +159,24 @@ func one(cache, runtime, name string, limit time.Duration) verdict {
 	stderr, _ := os.ReadFile(errs.Name())
 	v := judge(string(stdout), string(stderr), err)
 	v.summary = fmt.Sprintf("%s, %.1f s", v.summary, time.Since(start).Seconds())
+	for _, id := range listed(runtime) {
+		if !slices.Contains(containers, id) {
+			_ = exec.Command(runtime, "delete", "--force", id).Run()
+		}
+	}
 	for _, dir := range leftCgroups() {
 		if !slices.Contains(before, dir) {
 			_ = os.Remove(dir) // rmdir: only if it is empty and unused
 		}
 	}
 	return v
+}
+
+// listed are the containers of the runtime's own root, which the programs use,
+// and some leave one in.
+func listed(runtime string) []string {
+	out, _ := exec.Command(runtime, "list", "--quiet").Output()
+	return strings.Fields(string(out))
 }
 
 // leftCgroups lists, deepest first, the cgroups that programs with a relative
